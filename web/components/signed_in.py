@@ -1,0 +1,18 @@
+"""Below each page: who is signed in, and the way to the account and out."""
+
+from __future__ import annotations
+
+import streamlit as st
+from markupsafe import Markup
+
+from web.components import tables
+from web.wiring import desk
+
+
+def show() -> None:
+    person = desk().person
+    st.html(
+        Markup('<footer class="gz-footer">Signed in as {}, {}. {}</footer>').format(
+            tables.name_of(person.name), person.role.value, tables.link("account", "Account and sign-out")
+        )
+    )
