@@ -1,0 +1,66 @@
+"""The `gazette` command as a person starts it: a process of its own with a data folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = (sys.executable, "-m", "runner")
+
+
+@dataclass
+class Gazette:
+    """Runs commands with `settings` in the environment; the working folder is the data folder's parent."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GAZETTE_")}
+        given = {f"GAZETTE_{name.upper()}": value for name, value in self.settings.items()}
+        return kept | {"GAZETTE_DATA_DIR": str(self.folder / "state"), "PYTHONPATH": str(ROOT)} | given
+
+    def run(self, *arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+        assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *arguments: object, expect: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", expect=expect).stdout)
+
+    @contextmanager
+    def started(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A command that stays, stopped by SIGTERM at the end; it must then exit with 0."""
+        log = self.folder / f"{arguments[0]}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*COMMAND, *arguments], cwd=self.folder, env=self.environment, stdout=output, stderr=output
+            )
+            try:
+                yield process
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(60) == 0, log.read_text(encoding="utf-8")
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()

@@ -1,0 +1,39 @@
+"""A seeded site for the tests of pages; what pages need is imported only where one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import people
+import pytest
+import web_seed
+
+if TYPE_CHECKING:
+    from pages import Site
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty one of the process's own service, looked at by an admin."""
+    from web import wiring  # noqa: PLC0415  loads Streamlit
+
+    monkeypatch.setenv("GAZETTE_DATA_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("GAZETTE_NOTEBOOKS_DIR", str(web_seed.ROOT / "notebooks"))
+    monkeypatch.setenv("GAZETTE_ZONE", "Europe/Berlin")
+    monkeypatch.setattr(wiring, "person_id", lambda: people.ADMIN.id)
+    wiring.forget()
+    wiring.service().store.add_person(people.ADMIN, people.password_hash())
+    wiring.forget()
+    yield tmp_path / "state"
+    wiring.forget()
+
+
+@pytest.fixture
+def site(data_dir: Path, tmp_path: Path) -> Site:
+    from pages import Site  # noqa: PLC0415
+
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return Site(web_seed.seed(data_dir, scratch))
