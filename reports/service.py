@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from typing import Any, BinaryIO
 
-from reports import conditions, cron, intake, templates
-from reports import sources as usage_sources
+from reports import conditions, cron, intake
 from reports.archive import Archive
-from reports.errors import InvalidInput, NotFound
-from reports.explored import EXPLORED, FRESH, UsageQuery
+from reports.errors import InvalidInput
 from reports.model import (
     Artifact,
     CatchUp,
@@ -38,8 +35,7 @@ from reports.model import (
 from reports.parameters import check_required, coerce
 from reports.planning import new_id, parameter_sets, planned_run
 from reports.settings import Settings
-from reports.sources import Snapshot, SnapshotCache, Source, SourceReport
-from reports.sources.known import Known, known_values
+from reports.sourcing import Sourcing
 from reports.store import (
     ANY_REPORT,
     ANY_RUN,
@@ -53,7 +49,6 @@ from reports.store import (
     StageTime,
     Store,
 )
-from reports.templates import Template
 
 MAX_GRACE = timedelta(days=366)
 LATE = timedelta(minutes=2)  # a due time is taken up within a second or two where a runner works
@@ -98,13 +93,12 @@ class NewSubscription:
     send_if: Condition = ALWAYS
 
 
-class Service:
+class Service(Sourcing):
     """All use cases over one store, one archive and one configuration. Safe to use from several threads."""
 
     def __init__(self, store: Store, archive: Archive, settings: Settings) -> None:
-        self.store = store
+        super().__init__(store, settings)
         self.archive = archive
-        self.settings = settings
 
     # Reports
 
@@ -113,7 +107,7 @@ class Service:
 
     def draft(self, new: NewReport, at: datetime) -> Report:
         """The checked report, not saved: what `preview` takes. Raises InvalidInput naming the field."""
-        template = self._template_for(new.template)
+        template = self._chosen_template(new.template)
         policy = new.period_policy or template.period_policy
         return self._checked(
             Report(
@@ -208,7 +202,7 @@ class Service:
             address=self._address(asked.channel, asked.address),
             subscriber=intake.checked_name("subscriber", asked.subscriber) if asked.subscriber else "",
             formats=intake.checked_formats("formats", asked.formats),
-            parameters=coerce(self._template_for(report.template).parameters, asked.parameters),
+            parameters=coerce(self._chosen_template(report.template).parameters, asked.parameters),
             secret=intake.checked_secret(asked.secret) if webhook else "",
             include_content=asked.include_content and webhook,
             send_if=self._condition(report, asked.send_if),
@@ -290,55 +284,6 @@ class Service:
     def retry_delivery(self, id: str) -> Delivery:
         return self.store.retry_delivery(id)
 
-    # Templates and sources
-
-    def templates(self) -> list[Template]:
-        return templates.find(self.settings.notebooks_dir)
-
-    def template(self, name: str) -> Template:
-        return templates.get(self.settings.notebooks_dir, name)
-
-    def add_source(self, source: Source) -> Source:
-        return self.store.add_source(replace(source, name=intake.checked_name("name", source.name)))
-
-    def sources(self) -> list[Source]:
-        return self.store.sources()
-
-    def source(self, name: str) -> Source:
-        return self.store.source(name)
-
-    def remove_source(self, name: str) -> None:
-        self.store.remove_source(name)
-
-    def check_source(self, name: str) -> SourceReport:
-        """What the source holds; raises ExtractError where it cannot be reached."""
-        return usage_sources.check(self.store.source(name), store_url=self.settings.store_url)
-
-    def known_values(self, source: str, at: datetime) -> Known:
-        """What each filter may be set to, by what the source has seen lately. Raises ExtractError where that fails."""
-        return known_values(self.store.source(source), self.settings.store_url, at)
-
-    def usage(self, query: UsageQuery, at: datetime) -> Snapshot:
-        """What the usage summary would read for these days and filters at `at`: kept, or read now.
-
-        Raises NotFound for a source there is not, InvalidInput for odd filters, ExtractError where it cannot be read.
-        """
-        return self._snapshots.extract(
-            self.store.source(query.source),
-            EXPLORED,
-            query.period,
-            query.comparison,
-            intake.checked_filters(query.filters),
-            store_url=self.settings.store_url,
-            at=at,
-            max_age=FRESH,
-        )
-
-    @cached_property
-    def _snapshots(self) -> SnapshotCache:
-        """Those of the runners: a report and a page that want the same share it."""
-        return SnapshotCache(self.settings.snapshots_dir)
-
     # What is going on
 
     def reachable(self) -> bool:
@@ -378,7 +323,7 @@ class Service:
 
     def _checked(self, report: Report, at: datetime) -> Report:
         """The report in the form in which it is kept, with its next due time after `at`."""
-        template = self._template_for(report.template)
+        template = self._chosen_template(report.template)
         if not timedelta() <= report.grace <= MAX_GRACE:
             raise InvalidInput("grace", f"must be from 0 to {MAX_GRACE.days} days")
         cron.check_zone(report.zone)
@@ -389,34 +334,17 @@ class Service:
             cron=cron.parse(report.cron) if report.cron.strip() else "",
             filters=intake.checked_filters(report.filters),
             formats=intake.checked_formats("formats", report.formats),
-            sources=self._sources(template, report.sources),
+            sources=self._chosen_sources(template, report.sources),
         )
         checked = replace(checked, parameters=self._parameters(checked, None))
         planned_run(checked, at, RunKind.PREVIEW, checked.parameters)  # refuses a period that cannot be computed
         return replace(checked, next_due_at=None if checked.paused else _next_due(checked, at))
 
     def _parameters(self, report: Report, over: Mapping[str, Any] | None) -> JsonDict:
-        declared = self._template_for(report.template).parameters
+        declared = self._chosen_template(report.template).parameters
         values = coerce(declared, {**report.parameters, **(over or {})})
         check_required(declared, values)
         return values
-
-    def _template_for(self, name: str) -> Template:
-        try:
-            return self.template(name)
-        except NotFound as error:
-            known = ", ".join(template.name for template in self.templates()) or "none"
-            raise InvalidInput("template", f"there is no template {name!r}; there are: {known}") from error
-
-    def _sources(self, template: Template, chosen: Mapping[str, str]) -> dict[str, str]:
-        declared = {dataset.name for dataset in template.datasets}
-        known = {source.name for source in self.store.sources()}
-        for dataset, source in chosen.items():
-            if dataset not in declared:
-                raise InvalidInput("sources", f"{template.name!r} has no dataset {dataset!r}")
-            if source not in known:
-                raise InvalidInput(f"sources.{dataset}", f"there is no source {source!r}; add it first")
-        return dict(chosen)
 
     def _condition(self, report: Report, asked: Condition) -> Condition:
         """Refuses a figure that the report's last run does not have: it would never be met."""
