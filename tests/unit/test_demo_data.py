@@ -16,7 +16,8 @@ import pytest
 from reports.errors import InvalidInput
 from reports.model import Filters, Period
 from reports.sources import Snapshot, extract
-from reports.sources.demo import LABEL, MODELS, DemoUsage, clients, generate, load_demo
+from reports.sources.demo import LABEL, DemoUsage, generate, load_demo
+from reports.sources.demo_cast import MODELS, clients
 from reports.sources.demo_presence import AWAY, JOIN_EVERY, LEAVE, STAY, presence
 from reports.sources.demo_requests import DETAILED_DAYS, detailed
 from reports.sources.usage_import import import_usage
