@@ -7,17 +7,17 @@ title in the window's bar; `pdf_tags` finishes the tags. Drawing and text stay a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import lxml.html
 import pikepdf
+from lxml.html import HtmlElement
 from pikepdf import Name, Pdf
 
 from reports.errors import RenderError
-from runner.render.pdf_tags import describe_links, elements, finish_tags
+from runner.render.pdf_tags import describe_links, elements, finish_tags, name_bookmarks
 
 # ISO 32000-1, 14.8.4: the types every reader knows. Chromium adds HTML's own, which must be mapped to these.
 _STANDARD = set(
@@ -27,6 +27,7 @@ _STANDARD = set(
     Figure Formula Form
     """.split()  # noqa: SIM905  a list of fifty quoted words reads worse
 )
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _BLOCKS = frozenset({"Aside", "Title", "FENote", "DocumentFragment"})
 
 
@@ -42,8 +43,9 @@ class Inventory:
     headings: int
 
 
-def complete(printed: bytes, title: str, language: str, links: Mapping[str, str] | None = None) -> bytes:
-    """`printed` as PDF/UA-1. `links` are the words of each address. Raises RenderError if it is no tagged PDF."""
+def complete(printed: bytes, title: str, language: str, page: str) -> bytes:
+    """`printed` as PDF/UA-1; `page` is the HTML it was printed from. Raises RenderError if it is no tagged PDF."""
+    html = lxml.html.document_fromstring(page)
     with _opened(printed) as pdf:
         root = pdf.Root
         if Name.StructTreeRoot not in root:
@@ -51,7 +53,8 @@ def complete(printed: bytes, title: str, language: str, links: Mapping[str, str]
         root.Lang = pikepdf.String(language)
         root.ViewerPreferences = pikepdf.Dictionary(DisplayDocTitle=True)
         finish_tags(pdf)
-        describe_links(pdf, links or {})
+        describe_links(pdf, _links(html))
+        name_bookmarks(pdf, (str(heading.text_content()) for heading in html.iter(*HEADINGS)))
         root.StructTreeRoot.RoleMap = _role_map(pdf)
         with pdf.open_metadata(set_pikepdf_as_editor=False) as metadata:
             metadata["dc:title"] = title
@@ -64,10 +67,10 @@ def complete(printed: bytes, title: str, language: str, links: Mapping[str, str]
         return output.getvalue()
 
 
-def links_of(page: str) -> dict[str, str]:
+def _links(page: HtmlElement) -> dict[str, str]:
     """The words of each address the page links to; the first where there are several."""
     words: dict[str, str] = {}
-    for link in lxml.html.document_fromstring(page).iter("a"):
+    for link in page.iter("a"):
         words.setdefault(link.get("href", ""), " ".join(link.text_content().split()))
     return words
 

@@ -1,4 +1,4 @@
-"""Finish the tags of Chromium's PDF: what belongs to no element is marked as an artifact, list items get a body.
+"""Finish the tags of Chromium's PDF: what belongs to no element is an artifact, lists, links and bookmarks are mended.
 
 Page numbers, running titles, rules and hidden signs are drawn outside of any element, and PDF/UA-1 wants them marked,
 so that they are not read out. Drawing stays as it is.
@@ -67,6 +67,27 @@ def describe_links(pdf: Pdf, texts: Mapping[str, str]) -> None:
             if note.get("/Subtype") == Name.Link and "/Contents" not in note:
                 address = str(note.A.get("/URI", "")) if "/A" in note else ""
                 note.Contents = pikepdf.String(texts.get(address) or address or "A place in this report")
+
+
+def name_bookmarks(pdf: Pdf, headings: Iterable[str]) -> None:
+    """Let each bookmark say its heading once: Chromium repeats the words of one that it moved to the next page."""
+    words = {_squeezed(heading): " ".join(heading.split()) for heading in headings}
+    repeated = {key * times: said for key, said in words.items() for times in (2, 3)} | words
+    for bookmark in _bookmarks(pdf.Root.get("/Outlines")):
+        title = str(bookmark.get("/Title", ""))
+        bookmark.Title = pikepdf.String(repeated.get(_squeezed(title), title))
+
+
+def _bookmarks(parent: Any) -> Iterator[Any]:
+    bookmark = parent.get("/First") if parent is not None else None
+    while bookmark is not None:
+        yield bookmark
+        yield from _bookmarks(bookmark)
+        bookmark = bookmark.get("/Next")
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 def _children(element: Any) -> list[Any]:

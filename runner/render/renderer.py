@@ -72,8 +72,8 @@ class ReportRenderer:
         if Format.HTML in formats:
             keep(Format.HTML, lambda path: path.write_text(page, encoding="utf-8"))
         if Format.PDF in formats:
-            printed = self._running_browser().print_pdf(paper.for_paper(page, found))
-            printed = pdf.complete(printed, title, language_of(content), pdf.links_of(page))
+            on_paper = paper.for_paper(page, found)
+            printed = pdf.complete(self._running_browser().print_pdf(on_paper), title, language_of(content), on_paper)
             inventory = pdf.take_inventory(printed)
             checks.check_pdf(inventory, page)
             pages = inventory.pages

@@ -1,4 +1,4 @@
-"""The tags of a PDF: everything outside of a mark becomes an artifact, lists get bodies, links get words."""
+"""The tags of a PDF: what is outside of every mark is an artifact, lists get bodies, links and bookmarks get words."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pikepdf
 import pytest
-from pikepdf import Array, Dictionary, Name, Pdf
+from pikepdf import Array, Dictionary, Name, OutlineItem, Pdf
 
-from runner.render.pdf_tags import describe_links, elements, finish_tags
+from runner.render.pdf_tags import describe_links, elements, finish_tags, name_bookmarks
 
 
 def document(content: bytes) -> Pdf:
@@ -96,6 +96,21 @@ def test_links_are_announced_by_their_words() -> None:
     describe_links(pdf, {known: "the handbook"})
     said = [str(note["/Contents"]) for note in pdf.pages[0].Annots]
     assert said == ["the handbook", unknown, "A place in this report", "said"]
+
+
+def test_bookmarks_say_their_headings_once() -> None:
+    pdf = document(b"")
+    written = ["Cost  a day", "Cost a dayCost a day", "ByBy", "Not a headingNot a heading"]
+    with pdf.open_outline() as outline:
+        top = OutlineItem("Weekly costWeekly cost", 0)
+        top.children.extend(OutlineItem(title, 0) for title in written)
+        outline.root.append(top)
+    name_bookmarks(pdf, ["Weekly cost", "Cost\n a day", "By", "ByBy"])
+    with pdf.open_outline() as outline:
+        (top,) = outline.root
+        assert top.title == "Weekly cost"
+        titles = [child.title for child in top.children]
+    assert titles == ["Cost a day", "Cost a day", "ByBy", "Not a headingNot a heading"]
 
 
 def test_the_finished_document_can_be_saved() -> None:
