@@ -179,6 +179,13 @@ class Period:
         """The same number of days immediately before: what the period is compared with."""
         return Period(self.start - timedelta(days=self.days), self.start - timedelta(days=1), self.zone)
 
+    def to_json(self) -> dict[str, str]:
+        return {"start": self.start.isoformat(), "end": self.end.isoformat(), "zone": self.zone}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, str]) -> Period:
+        return cls(date.fromisoformat(data["start"]), date.fromisoformat(data["end"]), data["zone"])
+
 
 @dataclass(frozen=True)
 class Filters:

@@ -111,8 +111,8 @@ def lay_out(order: Order, snapshots: Mapping[str, Snapshot], folder: Path, curre
     Context(
         report=order.title,
         template=order.template.name,
-        period=_days(order.period),
-        comparison=_days(order.period.before()),
+        period=order.period.to_json(),
+        comparison=order.period.before().to_json(),
         filters=order.filters.to_json(),
         datasets={name: f"{DATASETS}/{name}" for name in snapshots},
         parameters=order.parameters,
@@ -140,7 +140,7 @@ def execution_key(order: Order, snapshots: Mapping[str, Snapshot], shop: Worksho
         "report": [report_id, order.title],
         "template": order.template.digest,
         "parameters": order.parameters,
-        "period": _days(order.period),
+        "period": order.period.to_json(),
         "filters": order.filters.to_json(),
         "snapshots": {name: snapshot.sha256 for name, snapshot in snapshots.items()},
         "currency": shop.currency,
@@ -168,10 +168,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
-
-
-def _days(period: Period) -> dict[str, str]:
-    return {"start": period.start.isoformat(), "end": period.end.isoformat(), "zone": period.zone}
 
 
 def provenance(order: Order, snapshots: Mapping[str, Snapshot]) -> dict[str, Any]:

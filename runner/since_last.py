@@ -40,11 +40,10 @@ class Previous:
     @property
     def facts(self) -> dict[str, Any]:
         """As Context.previous_run has it."""
-        period = self.run.period
         return {
             "run_id": self.run.id,
             "due_at": self.run.due_at.isoformat(),
-            "period": {"start": period.start.isoformat(), "end": period.end.isoformat(), "zone": period.zone},
+            "period": self.run.period.to_json(),
             "file": f"{FOLDER}/{BUNDLE_FILE}",
         }
 

@@ -215,10 +215,6 @@ def write_snapshot(folder: Path, plan: Plan, daily: list[dict[str, Any]], hourly
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
 
-def days_of(period: Period) -> dict[str, str]:
-    return {"start": period.start.isoformat(), "end": period.end.isoformat(), "zone": period.zone}
-
-
 def make_run(
     run_dir: Path,
     plan: Plan,
@@ -233,8 +229,8 @@ def make_run(
     facts = Context(
         report=plan.report,
         template="usage_summary",
-        period=days_of(plan.period),
-        comparison=days_of(plan.period.before()),
+        period=plan.period.to_json(),
+        comparison=plan.period.before().to_json(),
         filters=plan.filters,
         datasets={"usage": str(run_dir / "data" / "usage")},
         due_at="2026-11-23T06:00:00+00:00",

@@ -98,12 +98,11 @@ def make_run(
     wanted = Wanted("usage", history_days=HISTORY, single_requests=True)
     data = run_dir / "data" / "usage"
     extract(source, wanted, period, before, filters, data, store_url=store_url, at=at)
-    days = [{"start": p.start.isoformat(), "end": p.end.isoformat(), "zone": p.zone} for p in (period, before)]
     facts = Context(
         report="Model performance",
         template="model_performance",
-        period=days[0],
-        comparison=days[1],
+        period=period.to_json(),
+        comparison=before.to_json(),
         filters=filters.to_json(),
         datasets={"usage": str(data)},
         due_at=at.isoformat(),

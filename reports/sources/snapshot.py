@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reports.errors import ExtractError
-from reports.model import JsonDict, Period
+from reports.model import JsonDict
 from reports.sources.values import Request, Snapshot
 
 STAMP = "%Y%m%dT%H%M%S"  # UTC, in the names of kept snapshots
@@ -139,8 +139,8 @@ def write_meta(request: Request, folder: Path, facts: JsonDict, rows: int) -> No
         "extracted_at": request.at.astimezone(UTC).isoformat(),
         "zone": request.period.zone,
         "filters": request.filters.to_json(),
-        "period": _period(request.period),
-        "comparison": _period(request.comparison) if request.comparison else None,
+        "period": request.period.to_json(),
+        "comparison": request.comparison.to_json() if request.comparison else None,
         "history_days": request.dataset.history_days,
         "rows": rows,
         "files": {path.name: _sha256(path) for path in sorted(folder.glob("*.parquet"))},
@@ -183,10 +183,6 @@ def _digest(meta: Mapping[str, Any]) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _period(period: Period) -> JsonDict:
-    return {"start": period.start.isoformat(), "end": period.end.isoformat(), "zone": period.zone}
 
 
 class SnapshotCache:
@@ -244,8 +240,8 @@ def request_key(request: Request) -> str:
             "history_days": request.dataset.history_days,
             "single_requests": request.dataset.single_requests,
         },
-        "period": _period(request.period),
-        "comparison": _period(request.comparison) if request.comparison else None,
+        "period": request.period.to_json(),
+        "comparison": request.comparison.to_json() if request.comparison else None,
         "filters": request.filters.to_json(),
         "store": request.store_url if request.source.kind == "embedded" else "",
     }

@@ -11,7 +11,7 @@ from typing import Any
 import lxml.html
 import pandas as pd
 import pytest
-from kit_snapshots import Pieces, Plan, days_of, open_run
+from kit_snapshots import Pieces, Plan, open_run
 
 from reports import bundle, kit
 from reports.kit import context
@@ -71,7 +71,7 @@ def pieces(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pieces:
 
 def earlier_facts(period: Period = LAST_WEEK) -> dict[str, Any]:
     due = "2026-11-16T06:00:00+00:00"
-    return {"run_id": "00RUN", "due_at": due, "period": days_of(period), "file": "results.zip"}
+    return {"run_id": "00RUN", "due_at": due, "period": period.to_json(), "file": "results.zip"}
 
 
 def prose(pieces: Pieces) -> str:
