@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -81,8 +80,7 @@ def _paragraph(sentences: Sequence[str]) -> None:
 
 def _introduction(run: RunContext, previous: Mapping[str, Any], found: Comparison) -> list[str]:
     """What it is compared with, how much changed, and what else may be a reason."""
-    then = previous["period"]
-    period = Period(date.fromisoformat(then["start"]), date.fromisoformat(then["end"]), then["zone"])
+    period = Period.from_json(previous["period"])
     made = moment(previous["due_at"], run.period.zone)
     sentences = [f"Compared with the report of {made} for {in_words(period)}."]
     if period == run.period:

@@ -7,9 +7,7 @@ made live from the project's settings. This module keeps the one current context
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from reports.model import Filters, Period
@@ -22,15 +20,14 @@ class RunContext:
 
     context: Context
     run_dir: Path | None
-    title: str = ""  # of the template; known outside a run only
 
     @property
     def period(self) -> Period:
-        return _period(self.context.period)
+        return Period.from_json(self.context.period)
 
     @property
     def comparison(self) -> Period | None:
-        return _period(self.context.comparison) if self.context.comparison else None
+        return Period.from_json(self.context.comparison) if self.context.comparison else None
 
     @property
     def filters(self) -> Filters:
@@ -61,10 +58,10 @@ def current(title: str | None = None) -> RunContext:
         folder = Path(run_dir)
         if _current is None or _current.run_dir != folder:
             _current = RunContext(Context.read(folder), folder)
-    elif _current is None or _current.run_dir is not None or (title and title != _current.title):
+    elif _current is None or _current.run_dir is not None or (title and title != _current.context.report):
         from reports.kit.live import live_context  # noqa: PLC0415  only outside a run: it opens sources
 
-        _current = live_context(title)
+        _current = RunContext(live_context(title), None)
     return _current
 
 
@@ -87,7 +84,3 @@ def comparison() -> Period | None:
 def currency() -> str:
     """The label shown with money; figures are as stored, never converted."""
     return current().currency
-
-
-def _period(data: Mapping[str, str]) -> Period:
-    return Period(date.fromisoformat(data["start"]), date.fromisoformat(data["end"]), data.get("zone", "UTC"))

@@ -34,7 +34,7 @@ def report(title: str | None = None) -> None:
     heading. Call it once, first. Raises what `context.current` raises.
     """
     run = current(title)
-    kind = title or run.title or run.context.report
+    kind = title or run.context.report
     heading = _heading(run, kind)
     datasets = [read_dataset(run, each) for each in run.context.datasets]
     lines, warnings = _lines(run, datasets), _warnings(run, datasets)

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from reports.errors import NotFound
-from reports.kit.context import RunContext
 from reports.model import Filters, Period
 from reports.periods import compute
 from reports.results import Context
@@ -23,7 +22,7 @@ from reports.sources import Source, extract, registry
 from reports.templates import Dataset, Template, find
 
 
-def live_context(title: str | None, *, at: datetime | None = None) -> RunContext:
+def live_context(title: str | None, *, at: datetime | None = None) -> Context:
     """What the template called `title` would show if it were due at `at` (aware; default: now).
 
     A dataset reads the source that a run of the template would read. Raises NotFound when the project has no template
@@ -40,18 +39,16 @@ def live_context(title: str | None, *, at: datetime | None = None) -> RunContext
             each.name: str(_extract(settings, each, registry.serving(each, there), period, at))
             for each in template.datasets
         }
-    before = period.before()
-    context = Context(
+    return Context(
         report=template.title,
         template=template.name,
-        period=_days(period),
-        comparison=_days(before),
+        period=period.to_json(),
+        comparison=period.before().to_json(),
         datasets=datasets,
         due_at=at.isoformat(),
         template_digest=template.digest,
         currency=settings.currency,
     )
-    return RunContext(context, None, template.title)
 
 
 def project_root(folder: Path) -> Path:
@@ -77,7 +74,3 @@ def _extract(settings: Settings, dataset: Dataset, source: Source, period: Perio
     target = folder / dataset.name
     extract(source, dataset, period, period.before(), Filters(), target, store_url=settings.store_url, at=at)
     return target
-
-
-def _days(period: Period) -> dict[str, str]:
-    return {"start": period.start.isoformat(), "end": period.end.isoformat(), "zone": period.zone}

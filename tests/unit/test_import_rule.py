@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ PURE = (
     "reports/results.py",
     "reports/conditions.py",
     "reports/notebook.py",
+    "reports/planning.py",
+    "reports/changes.py",
+    "reports/filenames.py",
 )
 PURE_MODULES = tuple(path.removesuffix(".py").replace("/", ".") for path in PURE)
 STANDARD = tuple(sorted(sys.stdlib_module_names))
@@ -127,6 +131,26 @@ def broken(root: Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def circle(root: Path) -> list[str]:
+    """Modules of which each imports the next, and the last is the first again; none where there is no such circle."""
+    sources = {
+        path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): (path, source)
+        for path, source in files(root)
+        if path.endswith(".py")
+    }
+    graph: dict[str, set[str]] = {}
+    for name, (path, source) in sources.items():
+        for each in imports(path, source):
+            module = each.module if each.module in sources else each.module.rpartition(".")[0]
+            if module in sources and module != name:
+                graph.setdefault(name, set()).add(module)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
+
+
 def environment_readers(root: Path) -> list[str]:
     found = []
     for path, source in files(root):
@@ -143,6 +167,10 @@ def environment_readers(root: Path) -> list[str]:
 
 def test_every_file_keeps_the_rule() -> None:
     assert broken(ROOT) == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert circle(ROOT) == []
 
 
 def test_the_rule_sees_the_project() -> None:
@@ -209,6 +237,16 @@ def test_a_breach_is_found(tmp_path: Path, path: str, source: str) -> None:
 def test_what_is_allowed_is_not_found(tmp_path: Path, path: str, source: str) -> None:
     write(tmp_path, path, source)
     assert broken(tmp_path) == []
+
+
+def test_a_circle_is_found(tmp_path: Path) -> None:
+    write(tmp_path, "reports/kit/__init__.py", "from reports.kit.context import period")
+    write(tmp_path, "reports/kit/context.py", "def period():\n    from reports.kit import live")
+    write(tmp_path, "reports/kit/live.py", "from reports.results import Context")
+    assert circle(tmp_path) == []
+    write(tmp_path, "reports/kit/live.py", "from reports.kit.context import Context")
+    found = circle(tmp_path)
+    assert (set(found), found[0]) == ({"reports.kit.context", "reports.kit.live"}, found[-1])
 
 
 def test_a_reader_of_the_environment_is_found(tmp_path: Path) -> None:
