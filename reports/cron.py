@@ -35,10 +35,16 @@ FIELDS = {
     "month": "1 to 12 or JAN to DEC",
     "weekday": "0 to 7 or SUN to SAT, also 5L and 1#2",
 }
+WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 _SAMPLE = datetime(2024, 1, 1)  # noqa: DTZ001 - naive local time; any day serves to see whether a date ever comes
 _SECOND = timedelta(seconds=1)
-_ONE_WITH_STEP = re.compile(r"(?<![\w/])(\w+)-\1/[0-9]+(?![\w/])")
+_RANGE_WITH_STEP = re.compile(r"(?<![\w/])(\w+)-(\w+)/[0-9]+(?![\w/])")
+_NUMBERS = {name[:3].upper(): str(number) for names in (WEEKDAYS, ("", *MONTHS)) for number, name in enumerate(names)}
 
 
 # What a schedule is
@@ -67,8 +73,7 @@ def _parse(text: str) -> str:
         )
     for position, (field, allowed) in enumerate(FIELDS.items()):
         _check_field(field, allowed, position, parts[position])
-    # cronsim reads 1-1/2 as 1/2; in cron a range ends where it says
-    normal = " ".join(_ONE_WITH_STEP.sub(r"\1", part) for part in parts)
+    normal = " ".join(_RANGE_WITH_STEP.sub(_range, part) for part in parts)
     _check_it_comes(normal)
     return normal
 
@@ -89,6 +94,12 @@ def _check_field(field: str, allowed: str, position: int, value: str) -> None:
     except (CronSimError, ValueError) as error:
         message = f"{value} is not possible; use {allowed}, with * for all, lists 1,2, ranges 1-5 and steps */2"
         raise InvalidCron(field, message) from error
+
+
+def _range(found: re.Match[str]) -> str:
+    """The range with a step, or its one value: cronsim reads 1-1/2 and MON-1/2 as 1/2, which has no end."""
+    first, last = (int(_NUMBERS.get(end, end)) for end in found.groups())
+    return found[1] if first == last else found[0]
 
 
 def _check_it_comes(normal: str) -> None:
@@ -231,11 +242,6 @@ class _Clock:
 
 # In words
 
-WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 MAX_TIMES = 6  # times of a day that are still read one by one
 _ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", CronSim.LAST: "last"}
 
@@ -264,7 +270,7 @@ def _often_in_words(schedule: CronSim) -> str:
         return {1: "Every minute", 60: "Every hour"}.get(step, f"Every {step} minutes")
     if len(minutes) != 1 or hours != list(range(0, 24, 24 // len(hours))) or len(hours) < MAX_TIMES:
         return ""
-    past = f" at {minutes[0]} minutes past" if minutes[0] else ""
+    past = f" at {minutes[0]} minute{'s' * (minutes[0] != 1)} past" if minutes[0] else ""
     return ("Every hour" if len(hours) == 24 else f"Every {24 // len(hours)} hours") + past
 
 
@@ -282,7 +288,8 @@ def _days_in_words(schedule: CronSim) -> str:
     if weekday != "*":
         return ""
     if len(schedule.months) == 1 and min(schedule.days) > 0:
-        return f"Every year on {_join(map(str, sorted(schedule.days)))} {MONTHS[min(schedule.months) - 1]}"
+        often = "Every leap year" if (schedule.months, schedule.days) == ({2}, {29}) else "Every year"
+        return f"{often} on {_join(map(str, sorted(schedule.days)))} {MONTHS[min(schedule.months) - 1]}"
     if len(schedule.months) < 12 or len(schedule.days) > 4:
         return ""
     return f"On {_join(_day_in_words(number) for number in sorted(schedule.days, key=_last_at_end))} of every month"

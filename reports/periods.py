@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from reports.cron import check_zone
+from reports.cron import MONTHS, WEEKDAYS, check_zone
 from reports.errors import InvalidInput
 from reports.model import Period, PeriodPolicy
 
@@ -19,11 +19,6 @@ STEADY_PERCENT = 1.0  # a change up to this, either way, is steady
 MAX_DAYS = 3660  # ten years; more is a typing error
 
 _DAY = timedelta(days=1)
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,16 +76,16 @@ def in_words(period: Period) -> str:
     """The period as people write it: "Saturday, 21 November 2026", "9 to 15 November 2026"."""
     start, end = period.start, period.end
     if start == end:
-        return f"{_WEEKDAYS[end.weekday()]}, {_date(end)}"
+        return f"{WEEKDAYS[end.isoweekday() % 7]}, {_date(end)}"
     if (start.year, start.month) == (end.year, end.month):
         return f"{start.day} to {_date(end)}"
     if start.year == end.year:
-        return f"{start.day} {_MONTHS[start.month - 1]} to {_date(end)}"
+        return f"{start.day} {MONTHS[start.month - 1]} to {_date(end)}"
     return f"{_date(start)} to {_date(end)}"
 
 
 def _date(day: date) -> str:
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def change(current: float | None, previous: float | None) -> Change:

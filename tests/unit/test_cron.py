@@ -241,6 +241,23 @@ def test_half_an_hour_is_skipped_on_lord_howe() -> None:
     assert local(due, zone) == ["2026-10-04 02:30 +1100", "2026-10-05 02:15 +1100"]
 
 
+@pytest.mark.parametrize(
+    ("expression", "plain"),
+    [
+        ("1-1/2 * * * *", "1 * * * *"),
+        ("01-1/2 * * * *", "1 * * * *"),
+        ("0 0 1-01/5 * *", "0 0 1 * *"),
+        ("0 0 * jan-1/3 *", "0 0 * 1 *"),
+        ("0 0 * * MON-1/2,wed-wed/3", "0 0 * * 1,3"),
+        ("0 0 * * 1-5/2", "0 0 * * 1,3,5"),
+        ("0 0 * * sun-7/3", "0 0 * * 0,3,6"),
+    ],
+)
+def test_a_range_with_a_step_ends_where_it_says(expression: str, plain: str) -> None:
+    start = instant("2026-11-22T00:00+00:00")
+    assert cron.next_dues(expression, "UTC", start, 6) == cron.next_dues(plain, "UTC", start, 6)
+
+
 # Looking back and around
 
 
@@ -317,12 +334,14 @@ def test_a_star_in_either_day_field_means_both_must_match() -> None:
         ("0 9 * * 1#2", "On the second Monday of every month at 09:00"),
         ("0 9 * * 5L", "On the last Friday of every month at 09:00"),
         ("@yearly", "Every year on 1 January at 00:00"),
+        ("0 9 29 2 *", "Every leap year on 29 February at 09:00"),
         ("* * * * *", "Every minute"),
         ("*/15 * * * *", "Every 15 minutes"),
         ("*/30 * * * 1-5", "Every 30 minutes, Monday to Friday"),
         ("@hourly", "Every hour"),
         ("15 * * * *", "Every hour at 15 minutes past"),
         ("0 */2 * * *", "Every 2 hours"),
+        ("1 * * * *", "Every hour at 1 minute past"),
         ("0 */2 1 * *", "Every 2 hours, on day 1 of every month"),
         ("0 9 */2 * 1", "At 09:00 on every second day of month if it's on Monday"),
         ("0 9 1 * 1", "At 09:00 on the first day of month and on Monday"),
