@@ -21,11 +21,11 @@ class Envelope:
     run: Run
     report: Report | None  # None: deleted since; the run still has its name
     subscription: Subscription | None  # None: a message to the owner
+    at: datetime  # the moment of sending, aware
     files: Mapping[Format, Path] = field(default_factory=dict)
     sha256: Mapping[Format, str] = field(default_factory=dict)
     mail: Path | None = None  # the run's mail artifact
     links: Mapping[Format, str] = field(default_factory=dict)  # absolute URLs, where a base URL is configured
-    at: datetime | None = None  # the moment of sending, aware
     unsubscribe_url: str | None = None  # of this subscription, signed; None without a base URL
     page: str | None = None  # where who is signed in looks at the run; None without a base URL
     missed: tuple[datetime, ...] = ()  # in a notice: earlier due times missed together with the run's, oldest first
@@ -58,11 +58,11 @@ def packed(
         run=run,
         report=report,
         subscription=subscription,
+        at=at,
         files=fetched,
         sha256={format: artifact.sha256 for format, artifact in wanted.items() if format is not Format.MAIL},
         mail=mail,
         links=links.files(run, {format: wanted[format] for format in fetched}) if links else {},
-        at=at,
         unsubscribe_url=links.unsubscribe(subscription) if links and subscription and not is_test else None,
         page=links.run_page(run) if links else None,
     )

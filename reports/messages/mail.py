@@ -10,7 +10,6 @@ import contextlib
 import re
 import unicodedata
 from dataclasses import replace
-from datetime import UTC, datetime
 from email.errors import HeaderParseError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
@@ -145,7 +144,7 @@ def _write_headers(message: EmailMessage, envelope: Envelope, sender: str) -> No
         with contextlib.suppress(DeliveryError):  # an owner's odd address must not keep the report from its readers
             message["Reply-To"] = _address(run.owner, "")
     message["Subject"] = _subject(envelope)
-    message["Date"] = envelope.at or datetime.now(UTC)
+    message["Date"] = envelope.at
     message["Message-ID"] = message_id(delivery, origin.domain)
     message["Auto-Submitted"] = "auto-generated"
     if envelope.unsubscribe_url and envelope.kind is DeliveryKind.REPORT:

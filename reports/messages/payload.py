@@ -36,7 +36,7 @@ def payload(envelope: Envelope, *, with_content: bool = False) -> JsonDict:
             "dueAt": _instant(run.due_at),
             "attempt": run.attempt,
         },
-        "period": {"start": run.period.start.isoformat(), "end": run.period.end.isoformat(), "zone": run.period.zone},
+        "period": run.period.to_json(),
         "metrics": {name: _number(value) for name, value in run.metrics.items()},
         "artifacts": [_artifact(envelope, file) for file in files],
     }
@@ -46,7 +46,7 @@ def payload(envelope: Envelope, *, with_content: bool = False) -> JsonDict:
         data |= _for_the_owner(envelope)
     if with_content:
         _add_content(data, files)
-    happened = run.finished_at or envelope.at or datetime.now(UTC)
+    happened = run.finished_at or envelope.at
     return {"type": f"report.{_event(envelope)}", "timestamp": _instant(happened), "data": data}
 
 

@@ -84,7 +84,7 @@ class WebhookChannel:
     def send(self, envelope: Envelope) -> Receipt:
         subscription = envelope.subscription
         url = _checked_url(envelope.delivery.address, self._settings)
-        at = (envelope.at or datetime.now(UTC)).astimezone(UTC)
+        at = envelope.at.astimezone(UTC)
         content = body(envelope, with_content=subscription is not None and subscription.include_content)
         secrets = subscription.secret.split() if subscription else []
         headers = _signed_headers(webhook_id(envelope.delivery), at, content, secrets)
