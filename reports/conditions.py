@@ -106,7 +106,7 @@ def _value_unmet(condition: Condition, found: Found) -> str:
         return _not_available(condition.metric, metric)
     if HOLDS[condition.operator](metric.value, condition.value):
         return ""
-    return f"{condition.metric} is {metric.value:.10g}, {NOT_MET[condition.operator]} {condition.value:g}"
+    return f"{condition.metric} is {written(metric.value)}, {NOT_MET[condition.operator]} {written(condition.value)}"
 
 
 def _change_unmet(condition: Condition, found: Found) -> str:
@@ -122,9 +122,15 @@ def _change_unmet(condition: Condition, found: Found) -> str:
     percent = math.inf if moved.percent is None else moved.percent  # from zero: more than any limit
     if HOLDS[condition.operator](percent, condition.value):
         return ""
+    limit = f"{NOT_MET[condition.operator]} {written(condition.value)}%"
     if moved.percent is None:
-        return f"{condition.metric} came up from zero, which is {NOT_MET[condition.operator]} {condition.value:g}%"
-    return f"{condition.metric} changed by {percent:+g}%, {NOT_MET[condition.operator]} {condition.value:g}%"
+        return f"{condition.metric} came up from zero, which is {limit}"
+    return f"{condition.metric} changed by {'+' if percent >= 0 else ''}{written(percent)}%, {limit}"
+
+
+def written(value: float) -> str:
+    """To ten digits, and whole where there are more: tokens run into billions, and 1e+06 is not how people write."""
+    return f"{value:.10g}" if abs(value) < 1e9 else f"{value:.0f}"
 
 
 def _not_available(name: str, metric: Metric | None) -> str:

@@ -129,6 +129,20 @@ def test_thresholds(text: str, reason: str) -> None:
     assert conditions.unmet(conditions.parse(text), FOUND) == reason
 
 
+@pytest.mark.parametrize(
+    ("value", "text", "reason"),
+    [
+        (52_340.0, "total_tokens>1000000", "total_tokens is 52340, not above 1000000"),
+        (12_345_678_901.0, "total_tokens<1e10", "total_tokens is 12345678901, not below 10000000000"),
+        (3.5e9, "total_tokens change<100000%", "total_tokens changed by +3499999900%, not below 100000%"),
+        (0.000123, "spend_usd>0.5", "spend_usd is 0.000123, not above 0.5"),
+    ],
+)
+def test_large_figures_are_written_out(value: float, text: str, reason: str) -> None:
+    metrics = {name: Metric(name, name, value, previous=100.0) for name in ("total_tokens", "spend_usd")}
+    assert conditions.unmet(conditions.parse(text), Found(metrics=metrics)) == reason
+
+
 def test_a_change_without_a_period_before_is_that_since_the_last_report() -> None:
     alone = replace(SPEND, previous=None)
     condition = conditions.parse("spend_usd change>10%")

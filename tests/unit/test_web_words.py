@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reports import periods
+from reports import conditions, periods
 from reports.errors import InvalidInput
 from reports.model import Period
-from web.components import notices, period_text, words
+from web.components import condition_input, notices, period_text, words
 
 NOW = datetime(2026, 11, 16, 5, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -133,3 +133,15 @@ def test_only_a_name_that_turns_text_is_isolated() -> None:
     assert words.isolated("Daily usage – naïve") == "Daily usage – naïve"
     assert words.isolated("\u202eevil") == "\u2068\u202eevil\u2069"
     assert words.isolated("דוח").startswith("\u2068")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("changed", "if something changed"),
+        ("total_tokens>=2000000", "if total_tokens is at least 2000000"),
+        ("spend_usd change<-12.5%", "if the change of spend_usd is below -12.5 %"),
+    ],
+)
+def test_a_condition_is_said_in_full(text: str, said: str) -> None:
+    assert condition_input.in_words(conditions.parse(text)) == said

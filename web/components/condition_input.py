@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from reports.conditions import written
 from reports.model import Condition, Operator, SendIf
 
 CHOICES = {
@@ -61,7 +62,7 @@ def in_words(condition: Condition) -> str:
         return IN_SHORT[condition.kind]
     percent = " %" if condition.of_change else ""
     what = f"the change of {condition.metric}" if condition.of_change else condition.metric
-    return f"if {what} {OPERATORS[condition.operator]} {condition.value:g}{percent}"
+    return f"if {what} {OPERATORS[condition.operator]} {written(condition.value)}{percent}"
 
 
 def _metric(given: Condition, metrics: Mapping[str, Any], key: str) -> str:
