@@ -91,10 +91,10 @@ def _cells(data: Any, path: Path) -> Iterator[Cell]:
             kind, source = cell["cell_type"], cell["source"]
             text = source if isinstance(source, str) else "".join(source)
             tags = tuple(str(tag) for tag in cell.get("metadata", {}).get("tags", ()))
+            counts[kind] = counts.get(kind, 0) + 1
         except (TypeError, KeyError, AttributeError) as error:
             message = f"cell {position} of {path.name} is damaged; save the notebook again from JupyterLab"
             raise InvalidTemplate("file", message) from error
-        counts[kind] = counts.get(kind, 0) + 1
         yield Cell(kind, text, tags, counts[kind])
 
 

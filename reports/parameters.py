@@ -12,7 +12,7 @@ import json
 import math
 import tokenize
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
@@ -94,13 +94,10 @@ def _trailing_comments(source: str) -> dict[int, str]:
 
 def _parameter(name: str, annotation: ast.expr | None, value: ast.expr | None, help: str) -> Parameter:
     default = None if value is None else _default(name, value)
-    if annotation is None:
-        return Parameter(name, _type_of(name, default), _as_json(default), help=help)
-    type_, optional, choices = _read_type(name, annotation)
+    declared = (_type_of(name, default), False, ()) if annotation is None else _read_type(name, annotation)
+    type_, optional, choices = declared
     parameter = Parameter(name, type_, None, value is None, optional, choices, help)
-    if value is None:
-        return parameter
-    return Parameter(name, type_, coerce_value(parameter, default), False, optional, choices, help)
+    return parameter if value is None else replace(parameter, default=coerce_value(parameter, default))
 
 
 # Types
@@ -148,7 +145,7 @@ def _read_type(name: str, annotation: ast.expr) -> tuple[str, bool, tuple[str | 
 def _unquoted(name: str, text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # a NUL character; nesting too deep
         raise InvalidParameter(name, f"has a type that is not valid Python: {text!r}") from error
 
 
@@ -204,7 +201,7 @@ def _default(name: str, node: ast.expr) -> Any:
             }:
                 numbers = [ast.literal_eval(argument) for argument in arguments]
                 return date(*numbers) if kind == "date" else datetime(*numbers)  # noqa: DTZ001 - written without a zone
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InvalidParameter(name, f"has a default that is no moment: {ast.unparse(node)}") from error
     raise InvalidParameter(name, f"has the default {ast.unparse(node)}; write a plain value such as 10 or 'all'")
 
@@ -220,12 +217,6 @@ def _type_of(name: str, default: Any) -> str:
     if type_ not in SCALARS + LISTS:
         raise InvalidParameter(name, f"needs a type: write `{name}: str | None = ...` or another supported type")
     return type_
-
-
-def _as_json(value: Any) -> JsonValue:
-    if isinstance(value, date):
-        return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
 
 
 # Values

@@ -174,6 +174,7 @@ def test_odd_metadata_is_refused_by_field(write: Write, gazette: Any, field: str
         (b'{"nbformat": 4, "cells": ["a"]}', "cell 1"),
         (b'{"nbformat": 4, "cells": [{"cell_type": "code"}]}', "cell 1"),
         (b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": [1]}]}', "cell 1"),
+        (b'{"nbformat": 4, "cells": [{"cell_type": [], "source": ""}]}', "cell 1"),
         (b'{"nbformat": 4, "cells": [{"cell_type": "code", "source": "", "metadata": []}]}', "cell 1"),
     ],
 )
