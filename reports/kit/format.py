@@ -18,7 +18,6 @@ SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}  # other labels sta
 LARGE = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 WHOLE_FROM = 1000  # a number of this size needs no decimals
 ONE_SECOND = 1000  # ms; from here on durations are told in seconds
-SHORT_FROM = 1e6  # below this a figure is printed in full
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (
     "January",

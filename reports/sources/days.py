@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 from reports.sources.snapshot import COUNTS, DIMENSIONS, HOURLY_SCHEMA, NAMES, Coverage
 
 QUARTER_SECONDS = 900
-QUARTER_MS = QUARTER_SECONDS * 1000
 QUARTERS_A_DAY = 96
 REACH = timedelta(hours=1)  # data into the last hour of a day count as the whole day
 TEXT = pa.dictionary(pa.int32(), pa.string())

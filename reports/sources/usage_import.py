@@ -30,7 +30,6 @@ from reports.store.engine import Database
 
 Progress = Callable[[int], None]  # how many rows were read so far
 REJECTED_DIR = "rejected"
-EVENT_KEYS = ("started_at", "status", "end_user", "error_class", "error_code")
 NAME_TABLES = {
     "user_id": (tables.users, "name"),
     "key_id": (tables.keys, "alias"),
