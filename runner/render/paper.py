@@ -22,8 +22,8 @@ from runner.render.tables import fill_empty_cells
 HEADING = "Figures of the charts"
 INTRODUCTION = "The numbers behind each chart, in the order of the charts. The Excel file has every row."
 # In the appendix's print a digit is 5 px wide, and half a page 329 px.
-DIGITS_OF_A_COLUMN, DIGITS_OF_A_PADDING = 67, 1.3
-DIGITS_OF_A_LETTER = 0.8  # on average
+DIGITS_OF_A_COLUMN, DIGITS_OF_A_PADDING = 67, 1.6
+DIGITS_OF_A_LETTER = 0.95  # on average, in the bold print of headers
 DIGITS_OF_A_TEXT = 10  # what paper.css keeps for a text that breaks anywhere
 LETTERS_OF_A_NAME = 30  # names no longer than these stay on one line
 LETTERS_OF_A_HEADER = 14  # a longer piece of a header's word breaks anywhere

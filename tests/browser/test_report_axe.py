@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
@@ -22,7 +22,7 @@ from browsing import PATIENCE, RULES
 from command import Gazette
 from playwright.sync_api import Browser, Page
 
-from runner.render.outputs import charts
+from runner.render.outputs import Chart, charts
 from runner.render.paper import for_paper
 
 TEMPLATES = ("usage_summary", "cost_analysis", "user_activity", "model_performance")
@@ -145,6 +145,38 @@ def test_what_is_printed_as_pdf_is_accessible(made: Made, reader: Reader, tmp_pa
     assert not reader.scrolls_sideways(), "a table is wider than the paper"
     assert page.evaluate(CUT_OFF) == [], "a table of the appendix is wider than its column"
     assert (reader.asked_besides, reader.complaints) == ([], [])
+
+
+def test_no_figures_of_a_chart_are_wider_than_their_column_on_paper(
+    demo: dict[str, Made], reader: Reader, tmp_path: Path
+) -> None:
+    """What is laid out in half a page is guessed from its words: here by what a browser makes of them."""
+    page = demo["cost_analysis"].html.read_text(encoding="utf-8")
+    names = ("anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-pro", "Upper end of the interval", "hosted_vllm/llama")
+    drawn = [
+        figures(f"{wide} columns of {number}", [("Day", *(names * 3)[:wide]), (first, *[number] * wide)])
+        for wide in range(1, 9)  # a stack has seven parts at the most
+        for number in ("8", "$0.7761", "65,403", "100.0\N{NO-BREAK SPACE}%", "$1,234,567.89")
+        for first in ("Mon 16 Nov 2026", "00:00", "anthropic/claude-sonnet-4-5")
+    ]
+    printed = tmp_path / "printed.html"
+    printed.write_text(for_paper(page, drawn), encoding="utf-8")
+    opened = reader.open(printed)
+    opened.emulate_media(media="print")
+    reader.narrow(PAPER)
+    assert opened.locator(".appendix .columns table").count() > len(drawn) / 4
+    assert opened.locator(".appendix > .part table").count() > len(drawn) / 4
+    assert opened.evaluate(CUT_OFF) == []
+
+
+def figures(title: str, rows: Sequence[Sequence[str]]) -> Chart:
+    """A chart of which only the figures matter."""
+    head, (first, *numbers) = rows
+    heads = "".join(f'<th scope="col">{text}</th>' for text in head)
+    cells = "".join(f'<td class="num">{number}</td>' for number in numbers)
+    row = f'<tr><th scope="row">{first}</th>{cells}</tr>'
+    table = f"<table><caption>{title}</caption><thead><tr>{heads}</tr></thead><tbody>{row}</tbody></table>"
+    return Chart((0, 0), {}, "x", title, "alt", 700, 300, figures_html=table)
 
 
 def test_the_mail_is_accessible_on_every_screen(made: Made, reader: Reader, tmp_path: Path) -> None:

@@ -36,6 +36,10 @@ def appendix(*charts: Chart) -> lxml.html.HtmlElement:
     return found
 
 
+MODELS = (
+    "anthropic/claude-sonnet-4-5", "openai/gpt-4o", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-pro",
+    "openai/gpt-5-mini", "2 others",
+)  # fmt: skip
 SMALL = chart("Cost", [("Day", "Cost"), ("Mon", "$1.00"), ("Tue", "$2.00")])
 BROAD = chart("Heat", [("Day", *(f"{hour:02d}:00" for hour in range(24))), ("Mon", *(["1,234"] * 24))])
 
@@ -71,6 +75,12 @@ def test_what_needs_a_page_s_width_has_it_and_order_stays() -> None:
     found = appendix(SMALL, BROAD, SMALL)
     assert [part.get("class").split()[0] for part in found.xpath("./div")] == ["columns", "part", "columns"]
     assert [heading.text for heading in found.iter("h3")] == ["Cost", "Heat", "Cost"]
+
+
+def test_numbers_under_names_of_models_have_a_page_s_width_before_they_are_cut_off() -> None:
+    rows = [("Day", *MODELS), ("Mon 16 Nov 2026", "$15.12", "$8.90", "$2.50", "$0.7761", "$0.8823", "$0.7802")]
+    assert not appendix(chart("Cost", rows)).find_class("columns")
+    assert appendix(chart("Cost", [row[:5] for row in rows])).find_class("columns")
 
 
 def test_only_long_tables_may_go_on_in_the_next_column() -> None:
