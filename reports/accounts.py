@@ -94,7 +94,7 @@ class Accounts:
 
     def edit_person(self, edited: Person, by: str) -> Person:
         """Disabling somebody ends her sessions and lets none of her tokens in."""
-        email = intake.checked_email("email", edited.email).lower() if edited.email else ""
+        email = intake.checked_email("email", edited.email) if edited.email else ""
         after = replace(edited, name=intake.checked_name("name", edited.name), email=email)
         with self.store.together():
             before = self.store.person(edited.id)
@@ -242,11 +242,11 @@ def checked_person(new: NewPerson, at: datetime) -> Person:
     """Names and addresses in small letters, whichever way they are typed."""
     id = new.id.strip().lower()
     if "@" in id:
-        id = intake.checked_email("user name", id).lower()
+        id = intake.checked_email("user name", id)
     elif not USER_NAME.fullmatch(id):
         raise InvalidInput("user name", "must be an e-mail address, or letters a to z, digits and . _ - between them")
     given = new.email or (id if "@" in id else "")
-    email = intake.checked_email("email", given).lower() if given else ""
+    email = intake.checked_email("email", given) if given else ""
     return Person(id, intake.checked_name("name", new.name or id), new.role, email, created_at=at)
 
 

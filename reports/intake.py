@@ -49,17 +49,20 @@ def checked_name(field: str, text: str) -> str:
 def checked_owner(text: str) -> str:
     """A user name, or an e-mail address, to which failures are reported; in small letters, as people's names are."""
     owner = checked_name("owner", text)
-    return (checked_email("owner", owner) if "@" in owner else owner).lower()
+    return checked_email("owner", owner) if "@" in owner else owner.lower()
 
 
 def checked_email(field: str, text: str) -> str:
-    """The address in normal form. Intranet names pass; whether anybody reads it is found out by sending."""
+    """The address in normal form and small letters: it is who somebody is, however it is typed.
+
+    Intranet names pass; whether anybody reads it is found out by sending.
+    """
     _refuse_controls(field, text)
     try:
         found = validate_email(text.strip(), check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
         raise InvalidRecipient(field, f"{text.strip()!r} is no e-mail address: {error}") from error
-    return found.normalized
+    return found.normalized.lower()
 
 
 def checked_address(channel: ChannelKind, text: str, *, allow_http: bool) -> str:

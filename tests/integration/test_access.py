@@ -365,6 +365,15 @@ def test_ones_own_address_is_ones_own_however_it_is_typed(house: House) -> None:
     assert [each.id for each in house.desk(people.VIEWER).subscriptions(house.report.id)] == [made.id]
 
 
+def test_who_was_subscribed_by_an_owner_is_herself_however_her_address_was_typed(house: House) -> None:
+    asked = NewSubscription(house.report.id, ChannelKind.EMAIL, "Vera@EXAMPLE.org")
+    made = house.desk(people.OWNER).subscribe(asked, AT)
+    herself = house.desk(people.VIEWER)
+    assert herself.own_subscriptions([house.report.id]) == {house.report.id: made}
+    herself.unsubscribe(made.id)
+    assert herself.subscriptions(house.report.id) == []
+
+
 def test_somebody_without_an_address_cannot_subscribe(house: House) -> None:
     nobody = replace(people.VIEWER, email="")
     assert outcome(lambda: CHANGES["subscribe oneself"](house.desk(nobody), house)) == "forbidden"

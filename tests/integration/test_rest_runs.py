@@ -226,7 +226,7 @@ def test_the_life_of_a_subscription(site: Site) -> None:
     made = site.api.send("POST", path, wish)
     assert made.status_code == 201, made.text
     told = made.json()
-    assert (told["address"], told["sendIf"], told["formats"]) == ("New@example.org", "requests change > 20%", ["html"])
+    assert (told["address"], told["sendIf"], told["formats"]) == ("new@example.org", "requests change > 20%", ["html"])
     own = f"/subscriptions/{told['id']}"
     assert made.headers["Location"] == f"/api/v1{own}"
     assert site.items(path) == [told]

@@ -17,7 +17,7 @@ from reports.model import ChannelKind, Filters, Format
     ("text", "kept"),
     [
         ("reader@example.org", "reader@example.org"),
-        ("  Reader@EXAMPLE.org ", "Reader@example.org"),
+        ("  Reader@EXAMPLE.org ", "reader@example.org"),
         ("root@localhost", "root@localhost"),
         ("reader@mail.local", "reader@mail.local"),
         ("ü@exämple.org", "ü@exämple.org"),

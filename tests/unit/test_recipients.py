@@ -95,7 +95,7 @@ def test_what_contradicts_is_refused_at_its_field(
 
 
 def test_addresses_are_checked_and_each_is_named_once() -> None:
-    wanted = Recipients(("a@EXAMPLE.org", "a@example.org", "b@example.org"), f" {HOOK} ")
+    wanted = Recipients(("A@EXAMPLE.org", "a@example.org", "b@example.org"), f" {HOOK} ")
     assert wanted.checked(allow_http=False) == Recipients(("a@example.org", "b@example.org"), HOOK)
     plain = Recipients((), "http://hooks.example.org")
     assert plain.checked(allow_http=True) == plain
