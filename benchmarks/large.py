@@ -25,9 +25,7 @@ from reports.archive import Archive
 from reports.model import (
     ChannelKind,
     Delivery,
-    DeliveryKind,
     DeliveryState,
-    Period,
     PeriodPolicy,
     Person,
     Report,
@@ -37,8 +35,7 @@ from reports.model import (
     RunState,
     Subscription,
 )
-from reports.parameters import parameters_key
-from reports.planning import delivery_id, new_id
+from reports.planning import delivery_of, new_id, planned_run
 from reports.sources.demo import load_demo
 from reports.store import Store
 from reports.store.rows import artifact_row, delivery_row, report_row, run_row, subscription_row
@@ -134,22 +131,9 @@ def _subscription(report: Report, reader: int) -> Subscription:
 
 def _run(report: Report, number: int, chosen: random.Random) -> Run:
     due = NOW - timedelta(days=number, seconds=chosen.randrange(3600))
-    day = NOW.date() - timedelta(days=number + 1)
-    return Run(
-        id=new_id(),
-        report_id=report.id,
-        report_name=report.name,
-        template=report.template,
-        kind=RunKind.SCHEDULED if number % 5 else RunKind.MANUAL,
+    return replace(
+        planned_run(report, due, RunKind.SCHEDULED if number % 5 else RunKind.MANUAL, {}),
         state=chosen.choice(STATES),
-        due_at=due,
-        period=Period(day, day, report.zone),
-        parameters={},
-        parameters_key=parameters_key({}),
-        filters=report.filters,
-        sources={},
-        formats=report.formats,
-        owner=report.owner,
         attempt=1,
         metrics=METRICS,
         provenance={"versions": {"python": "3.11", "pandas": "3.1"}, "template_digest": "c0ffee" * 10},
@@ -160,18 +144,8 @@ def _run(report: Report, number: int, chosen: random.Random) -> Run:
 
 
 def _delivery(run: Run, subscription: Subscription) -> Delivery:
-    return Delivery(
-        id=delivery_id(run.id, subscription.id),
-        run_id=run.id,
-        subscription_id=subscription.id,
-        kind=DeliveryKind.REPORT,
-        channel=subscription.channel,
-        address=subscription.address,
-        state=DeliveryState.SENT,
-        attempt=1,
-        created_at=run.finished_at,
-        sent_at=run.finished_at,
-    )
+    done = run.finished_at
+    return replace(delivery_of(run, subscription), state=DeliveryState.SENT, attempt=1, created_at=done, sent_at=done)
 
 
 @contextmanager

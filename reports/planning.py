@@ -133,30 +133,26 @@ def missed(run: Run, reason: str, at: datetime) -> Run:
     return replace(run, state=RunState.MISSED, reason=reason, finished_at=at)
 
 
-def wanted_formats(report: Report, subscriptions: Iterable[Subscription]) -> tuple[Format, ...]:
-    """The report's formats and all that an active subscription asks for, in a fixed order."""
-    wanted = set(report.formats)
-    for subscription in subscriptions:
-        if not subscription.paused:
-            wanted.update(subscription.formats)
-    return _in_order(wanted)
-
-
 def report_deliveries(run: Run, report: Report, subscriptions: Iterable[Subscription]) -> list[Delivery]:
     """What a succeeded run sends: one delivery to each active subscription that wanted just these parameters."""
     return [
-        Delivery(
-            id=delivery_id(run.id, subscription.id),
-            run_id=run.id,
-            subscription_id=subscription.id,
-            kind=DeliveryKind.REPORT,
-            channel=subscription.channel,
-            address=subscription.address,
-            state=DeliveryState.PENDING,
-        )
+        delivery_of(run, subscription)
         for subscription in subscriptions
         if not subscription.paused and parameters_key(merged_parameters(report, subscription)) == run.parameters_key
     ]
+
+
+def delivery_of(run: Run, subscription: Subscription, kind: DeliveryKind = DeliveryKind.REPORT) -> Delivery:
+    """The run to this one subscription, stored or drafted, waiting to be sent."""
+    return Delivery(
+        id=delivery_id(run.id, subscription.id),
+        run_id=run.id,
+        subscription_id=subscription.id,
+        kind=kind,
+        channel=subscription.channel,
+        address=subscription.address,
+        state=DeliveryState.PENDING,
+    )
 
 
 def owner_notice(run: Run, kind: DeliveryKind = DeliveryKind.FAILURE) -> Delivery:

@@ -16,7 +16,6 @@ from reports.model import (
     ChannelKind,
     Delivery,
     DeliveryKind,
-    DeliveryState,
     Report,
     Run,
     RunKind,
@@ -25,8 +24,8 @@ from reports.model import (
 )
 from reports.parameters import parameters_key
 from reports.permissions import Permissions, not_there
-from reports.planning import merged_parameters, new_id, repeated
-from reports.samples import Sample, delivery_of, make_sample
+from reports.planning import delivery_of, merged_parameters, new_id, repeated
+from reports.samples import Sample, make_sample
 from reports.service import NewSubscription
 from reports.store import RunQuery
 
@@ -43,10 +42,6 @@ class Recipient:
     @property
     def is_stuck(self) -> bool:
         return self.delivery is not None and self.delivery.state in NOT_REACHED
-
-    @property
-    def is_on_its_way(self) -> bool:
-        return self.delivery is not None and self.delivery.state in {DeliveryState.PENDING, DeliveryState.SENDING}
 
 
 class Posting(Permissions):
@@ -88,7 +83,7 @@ class Posting(Permissions):
             run = self._sample_run(draft)
             if run is None:
                 raise Conflict("No run of this report has succeeded yet, so there is nothing to send.")
-            delivery = self._service.store.add_test(delivery_of(draft, run, DeliveryKind.TEST), draft)
+            delivery = self._service.store.add_test(delivery_of(run, draft, DeliveryKind.TEST), draft)
             self._log("test", "report", run.report_id, note={"run": run.id, "channel": draft.channel.value})
         return delivery
 
@@ -172,4 +167,4 @@ def _wants(subscription: Subscription, report: Report, run: Run) -> bool:
 
 
 def _delivery(recipient: Recipient, run: Run) -> Delivery:
-    return recipient.delivery or delivery_of(recipient.subscription, run)
+    return recipient.delivery or delivery_of(run, recipient.subscription)

@@ -16,8 +16,8 @@ from reports.links import Links
 from reports.messages.envelope import Envelope, packed
 from reports.messages.mail import build_message
 from reports.messages.payload import body
-from reports.model import ChannelKind, Delivery, DeliveryKind, DeliveryState, Format, Run, Subscription
-from reports.planning import delivery_id
+from reports.model import ChannelKind, Format, Run, Subscription
+from reports.planning import delivery_of
 from reports.seals import seals_of
 from reports.service import Service
 from reports.settings import Settings
@@ -50,18 +50,6 @@ def make_sample(service: Service, draft: Subscription, run: Run, at: datetime) -
         return Sample(run, draft.channel, message.as_bytes(), missing)
 
 
-def delivery_of(draft: Subscription, run: Run, kind: DeliveryKind = DeliveryKind.REPORT) -> Delivery:
-    return Delivery(
-        id=delivery_id(run.id, draft.id),
-        run_id=run.id,
-        subscription_id=draft.id,
-        kind=kind,
-        channel=draft.channel,
-        address=draft.address,
-        state=DeliveryState.PENDING,
-    )
-
-
 def _envelope(service: Service, draft: Subscription, run: Run, folder: Path, at: datetime) -> Envelope:
     settings = service.settings
     try:
@@ -69,7 +57,7 @@ def _envelope(service: Service, draft: Subscription, run: Run, folder: Path, at:
     except NotFound:
         report = None
     return packed(
-        delivery_of(draft, run),
+        delivery_of(run, draft),
         run,
         report,
         draft,

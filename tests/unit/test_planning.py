@@ -26,7 +26,6 @@ from reports.planning import (
     planned_run,
     planned_runs,
     report_deliveries,
-    wanted_formats,
 )
 
 
@@ -44,7 +43,6 @@ def test_a_paused_subscription_counts_for_nothing() -> None:
     [run] = planned_runs(report, DUE, [paused])
     assert (run.parameters, run.formats) == (report.parameters, (Format.HTML,))
     assert report_deliveries(run, report, [replace(paused, parameters={})]) == []
-    assert wanted_formats(report, [paused]) == (Format.HTML,)
 
 
 def test_subscriptions_with_the_same_parameters_share_a_run() -> None:
