@@ -72,7 +72,7 @@ def test_requests_that_cross_are_done_once(api: Rest) -> None:
     assert api.get(REPORTS).json()["total"] == 1
 
 
-def test_every_post_that_makes_something_takes_a_key(api: Rest) -> None:
+def test_every_post_takes_a_key(api: Rest) -> None:
     report = api.report()
     path = f"{REPORTS}/{report['id']}"
     for address, body in (
@@ -82,5 +82,9 @@ def test_every_post_that_makes_something_takes_a_key(api: Rest) -> None:
     ):
         first = api.made(address, body, Idempotency_Key=address)
         assert api.made(address, body, Idempotency_Key=address) == first
+    (run,) = api.get("/runs?kind=manual").json()["items"]
+    cancel = f"/runs/{run['id']}/cancel"
+    assert api.made(cancel, Idempotency_Key="cancel") == api.made(cancel, Idempotency_Key="cancel")
+    assert api.send("POST", cancel).status_code == 409
     assert api.get("/runs").json()["total"] == 2
     assert len(api.get(f"{path}/subscriptions").json()["items"]) == 1

@@ -234,8 +234,8 @@ def test_the_life_of_a_subscription(site: Site) -> None:
     paused = site.api.send("PATCH", own, {"paused": True}, If_Match=made.headers["ETag"])
     assert (paused.status_code, paused.json()) == (200, told | {"paused": True})
     late = site.api.send("PATCH", own, {"paused": False}, If_Match=made.headers["ETag"])
-    assert late.status_code == 409
-    assert site.api.get(own).headers["ETag"] == paused.headers["ETag"]
+    assert (late.status_code, late.json()["type"]) == (409, "urn:gazette:problem:stale-version")
+    assert late.headers["ETag"] == paused.headers["ETag"] == site.api.get(own).headers["ETag"]
     assert site.api.send("DELETE", own).status_code == 204
     assert site.api.get(own).status_code == 404
 

@@ -246,7 +246,7 @@ WITH_BODY: dict[int | str, dict[str, Any]] = {
 }
 MISSING: dict[int | str, dict[str, Any]] = {404: _documented("There is no such thing, or it is not yours to see.")}
 CONFLICT: dict[int | str, dict[str, Any]] = {
-    409: _documented("The state does not allow it, or somebody saved in between: `currentVersion`.")
+    409: _documented("The state does not allow it, or somebody saved in between: the ETag is of what there is now.")
 }
 PRECONDITION: dict[int | str, dict[str, Any]] = {428: _documented("If-Match is missing.")}
 FRAMEWORK = {

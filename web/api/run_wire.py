@@ -114,12 +114,6 @@ class ArtifactOut(Answer):
         )
 
 
-class ArtifactsOut(Answer):
-    """The files of a run."""
-
-    items: list[ArtifactOut]
-
-
 class RunDetail(RunOut):
     """A run with its stages, its log, its files and where its figures come from."""
 
@@ -181,12 +175,6 @@ class ResendAsked(Asked):
     """To whom a run is sent again."""
 
     subscription_ids: Annotated[list[Text], Field(min_length=1, max_length=MOST_RESENT)]
-
-
-class DeliveriesOut(Answer):
-    """The deliveries of a run."""
-
-    items: list[DeliveryOut]
 
 
 class DeliveryDetail(DeliveryOut):

@@ -17,8 +17,8 @@ from web.api.calling import Acting, At
 from web.api.once import AtMostOnce, Done
 from web.api.paging import COUNTED, Page
 from web.api.problems import CONFLICT, MISSING
-from web.api.run_wire import ArtifactOut, ArtifactsOut, DeliveriesOut, DeliveryOut, ResendAsked, RunDetail, RunOut
-from web.api.wire import Id, Line, Moment
+from web.api.run_wire import ArtifactOut, DeliveryOut, ResendAsked, RunDetail, RunOut
+from web.api.wire import Id, Items, Line, Moment
 
 router = APIRouter(tags=["runs"])
 
@@ -61,11 +61,15 @@ def get_run(id: Id, desk: Acting) -> RunDetail:
     return _whole(desk, id)
 
 
-@router.post("/runs/{id:id}/cancel", responses={**MISSING, **CONFLICT})
-def cancel_run(id: Id, desk: Acting) -> RunDetail:
+@router.post("/runs/{id:id}/cancel", response_model=RunDetail, responses={**MISSING, **CONFLICT})
+def cancel_run(id: Id, desk: Acting, once: AtMostOnce) -> Response:
     """Cancel a run that waits; one that runs, or is done, cannot be cancelled."""
-    desk.cancel_run(id)
-    return _whole(desk, id)
+
+    def work() -> Done:
+        desk.cancel_run(id)
+        return Done(_whole(desk, id), HTTPStatus.OK)
+
+    return once.do(work)
 
 
 @router.put("/runs/{id:id}/pin", responses=MISSING)
@@ -82,14 +86,16 @@ def unpin_run(id: Id, desk: Acting) -> RunDetail:
     return _whole(desk, id)
 
 
-@router.post("/runs/{id:id}/resend", status_code=202, response_model=DeliveriesOut, responses={**MISSING, **CONFLICT})
+@router.post(
+    "/runs/{id:id}/resend", status_code=202, response_model=Items[DeliveryOut], responses={**MISSING, **CONFLICT}
+)
 def resend_run(id: Id, asked: ResendAsked, desk: Acting, once: AtMostOnce) -> Response:
     """Send a run again to some of its subscribers; what is on its way already is left alone and left out."""
     request = once.key.key if once.key else new_id()
 
     def work() -> Done:
         sent = desk.resend(id, asked.subscription_ids, f"{desk.person.id} {request}")
-        return Done(DeliveriesOut(items=[DeliveryOut.of(each) for each in sent]), HTTPStatus.ACCEPTED)
+        return Done(Items(items=[DeliveryOut.of(each) for each in sent]), HTTPStatus.ACCEPTED)
 
     return once.do(work)
 
@@ -101,15 +107,15 @@ def repeat_run(id: Id, desk: Acting, at: At, once: AtMostOnce) -> Response:
 
 
 @router.get("/runs/{id:id}/artifacts", responses=MISSING)
-def list_artifacts(id: Id, desk: Acting) -> ArtifactsOut:
+def list_artifacts(id: Id, desk: Acting) -> Items[ArtifactOut]:
     """The files of a run."""
-    return ArtifactsOut(items=[ArtifactOut.of(artifact) for artifact in desk.artifacts(id)])
+    return Items(items=[ArtifactOut.of(artifact) for artifact in desk.artifacts(id)])
 
 
 @router.get("/runs/{id:id}/deliveries", responses=MISSING)
-def list_run_deliveries(id: Id, desk: Acting) -> DeliveriesOut:
+def list_run_deliveries(id: Id, desk: Acting) -> Items[DeliveryOut]:
     """To whom a run went, and how it fared."""
-    return DeliveriesOut(items=[DeliveryOut.of(delivery) for delivery in desk.deliveries(id)])
+    return Items(items=[DeliveryOut.of(delivery) for delivery in desk.deliveries(id)])
 
 
 @router.get("/artifacts/{id:id}", responses=MISSING)

@@ -94,12 +94,6 @@ class SubscriptionOut(Answer):
         )
 
 
-class SubscriptionsOut(Answer):
-    """The subscriptions of a report that you may see, the oldest first."""
-
-    items: list[SubscriptionOut]
-
-
 SAME = (
     "id",
     "report_id",

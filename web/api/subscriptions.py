@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 from starlette.responses import Response as Plain
 
-from reports.errors import Conflict
 from reports.model import Subscription
 from web.api.calling import Acting, At
 from web.api.once import AtMostOnce, Done
-from web.api.problems import CONFLICT, MISSING
-from web.api.subscription_wire import SubscriptionAsked, SubscriptionEdit, SubscriptionOut, SubscriptionsOut
-from web.api.wire import Id
+from web.api.problems import CONFLICT, MISSING, Refused
+from web.api.subscription_wire import SubscriptionAsked, SubscriptionEdit, SubscriptionOut
+from web.api.wire import Id, Items
 from web.wiring import service
 
 OF_A_REPORT = "/admin/scheduled-reports/{id:id}/subscriptions"
@@ -23,9 +23,9 @@ router = APIRouter(tags=["subscriptions"])
 
 
 @router.get(OF_A_REPORT, responses=MISSING)
-def list_subscriptions(id: Id, desk: Acting) -> SubscriptionsOut:
-    """The subscriptions of a report: all for its owner, else your own."""
-    return SubscriptionsOut(items=[SubscriptionOut.of(each) for each in desk.subscriptions(id)])
+def list_subscriptions(id: Id, desk: Acting) -> Items[SubscriptionOut]:
+    """The subscriptions of a report, the oldest first: all for its owner, else your own."""
+    return Items(items=[SubscriptionOut.of(each) for each in desk.subscriptions(id)])
 
 
 @router.post(OF_A_REPORT, status_code=201, response_model=SubscriptionOut, responses={201: TAGGED, **MISSING})
@@ -78,4 +78,5 @@ def _tag(subscription: Subscription) -> str:
 
 def _check_unchanged(there: Subscription, if_match: str | None) -> None:
     if if_match is not None and not {tag.strip() for tag in if_match.split(",")} & {"*", _tag(there)}:
-        raise Conflict(f"The subscription {there.id!r} was changed by somebody else; load it and edit again.")
+        detail = f"The subscription {there.id!r} was changed by somebody else; load it and edit again."
+        raise Refused(HTTPStatus.CONFLICT, "stale-version", detail, {"ETag": _tag(there)})

@@ -12,7 +12,7 @@ from reports.parameters import Parameter
 from reports.templates import Template
 from web.api.calling import Acting
 from web.api.problems import MISSING
-from web.api.wire import Answer
+from web.api.wire import Answer, Items
 
 router = APIRouter(prefix="/templates", tags=["templates"])
 
@@ -63,16 +63,10 @@ class TemplateOut(Answer):
         )
 
 
-class TemplatesOut(Answer):
-    """The templates, by name."""
-
-    items: list[TemplateOut]
-
-
 @router.get("")
-def list_templates(desk: Acting) -> TemplatesOut:
-    """Every notebook that can be read as a template."""
-    return TemplatesOut(items=[TemplateOut.of(template) for template in desk.templates()])
+def list_templates(desk: Acting) -> Items[TemplateOut]:
+    """Every notebook that can be read as a template, by name."""
+    return Items(items=[TemplateOut.of(template) for template in desk.templates()])
 
 
 @router.get("/{name}", responses=MISSING)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
@@ -23,6 +23,7 @@ MAX_PARAMETERS = 100
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 Chosen = TypeVar("Chosen")
+Item = TypeVar("Item")
 
 
 class Asked(BaseModel):
@@ -35,6 +36,12 @@ class Answer(BaseModel):
     """What a client gets."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Items(Answer, Generic[Item]):
+    """All of a short list."""
+
+    items: list[Item]
 
 
 class IdConvertor(Convertor[str]):
