@@ -60,15 +60,22 @@ def reap(store: Store) -> bool:
 def prune(premises: Premises, now: datetime) -> int:
     """Remove the runs past their retention: hidden first, then their files, then the row. Returns how many."""
     pruned = 0
+    while some := _prune_some(premises, now):
+        pruned += some
+    if pruned:
+        log.info("Runs past their retention removed", action="prune.runs", runs=pruned)
+    return pruned
+
+
+def _prune_some(premises: Premises, now: datetime) -> int:
+    some = 0
     for run in premises.store.prunable_runs(now, premises.retention):
         if not premises.store.mark_pruned(run.id):
             continue
         premises.archive.remove_run(run.id)
         premises.store.delete_run(run.id)
-        pruned += 1
-    if pruned:
-        log.info("Runs past their retention removed", action="prune.runs", runs=pruned)
-    return pruned
+        some += 1
+    return some
 
 
 def sweep(premises: Premises, now: datetime) -> int:

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,17 @@ def test_runs_past_their_retention_go_with_their_files(plant: Plant) -> None:
     with pytest.raises(NotFound):
         plant.store.run(run_id)
     assert not (plant.folder / "archive" / run_id).exists()
+
+
+def test_all_that_is_past_its_retention_goes_however_much_it_is(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = plant.report()
+    for days in range(3):
+        due = DUE - timedelta(days=days)
+        over = replace(planned_run(report, due, RunKind.SCHEDULED, {}), state=RunState.FAILED, finished_at=due)
+        plant.store.add_run(over)
+    monkeypatch.setattr(Store, "prunable_runs", partialmethod(Store.prunable_runs, limit=1))
+    assert housekeeping.prune(plant.premises, DUE + timedelta(days=91)) == 3
+    assert plant.runs() == []
 
 
 def test_pinned_runs_stay(plant: Plant) -> None:
