@@ -35,7 +35,7 @@ from reports.model import (
     Stage,
     Subscription,
 )
-from reports.planning import DELIVER, owner_notice, report_deliveries
+from reports.planning import DELIVER, REPEATS, owner_notice, report_deliveries
 from reports.retry import run_retry_at
 from reports.sources import Snapshot
 from reports.store import Store
@@ -257,7 +257,8 @@ class _Attempt:
             return None
         self._tell(f"The same report was made before: the files of run {earlier.id} are used again.")
         self.log.info("Same report made before", action="run.reused", earlier=earlier.id)
-        facts = {name: value for name, value in earlier.provenance.items() if name not in {DELIVER, "seconds"}}
+        own = {DELIVER, REPEATS, "seconds"}  # of that run alone, not of its files
+        facts = {name: value for name, value in earlier.provenance.items() if name not in own}
         return Made(files, earlier.metrics, {"made_by_run": earlier.id, **facts})
 
     def _says_otherwise(self, earlier: Run, results: Path, order: Order) -> bool:

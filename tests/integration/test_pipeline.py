@@ -30,7 +30,7 @@ from reports.model import (
     RunKind,
     RunState,
 )
-from reports.planning import DELIVER, planned_run
+from reports.planning import DELIVER, REPEATS, planned_run, repeated
 from reports.sources import Source
 from reports.store import Store
 from reports.store.tables import runs as runs_table
@@ -231,6 +231,22 @@ def test_the_same_report_on_the_same_data_is_made_once(plant: Plant) -> None:
     one, two = plant.store.artifacts(first.id), plant.store.artifacts(second.id)
     assert [(a.format, a.sha256) for a in one] == [(a.format, a.sha256) for a in two]
     assert not {a.path for a in one} & {a.path for a in two}
+
+
+def test_who_takes_the_files_of_a_repetition_is_none_itself(sqlite_plant: Plant) -> None:
+    plant = sqlite_plant
+    plant.csv_source(*ROWS)
+    plant.notebook("1", datasets=USAGE)
+    plant.report()
+    first = do(plant)
+    plant.store.add_run(repeated(first, NOW))
+    again = do(plant)
+    plant.store.add_run(repeated(again, NOW + timedelta(minutes=1)))
+    once_more = do(plant)
+    plant.store.add_run(planned_run(plant.store.report("r1"), NOW + timedelta(minutes=2), RunKind.MANUAL, {}))
+    of_its_own = do(plant)
+    assert plant.renderer.calls == 1
+    assert [run.provenance.get(REPEATS) for run in (again, once_more, of_its_own)] == [first.id, again.id, None]
 
 
 def test_without_declared_data_a_notebook_is_executed_every_time(sqlite_plant: Plant) -> None:
