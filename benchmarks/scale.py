@@ -130,7 +130,7 @@ def measure(settings: Settings, template: Template, days: int, rows: int) -> Mea
     try:
         renderer.warm_up()
         with KernelWatch() as watch:
-            work = Work(template, request, settings.data_dir / "out", at, lambda _: None)
+            work = Work(template, request, settings.data_dir / "out", at)
             made = render_with(settings, executor, renderer, work)
     finally:
         executor.close()

@@ -39,6 +39,17 @@ class RenderRequest:
 
 
 @dataclass(frozen=True)
+class Work:
+    """One report to make as if it were due at `at`, and the folder for its files."""
+
+    template: Template
+    request: RenderRequest
+    out_dir: Path
+    at: datetime
+    progress: Progress = lambda _: None
+
+
+@dataclass(frozen=True)
 class RenderedArtifact:
     format: Format
     path: Path
@@ -58,33 +69,17 @@ class Rendered:
     remarks: tuple[str, ...] = ()  # what was mended in the notebook's own pieces
 
 
-def render_once(
-    settings: Settings,
-    template: Template,
-    request: RenderRequest,
-    out_dir: Path,
-    at: datetime,
-    progress: Progress = lambda _: None,
-) -> Rendered:
+def render_once(settings: Settings, work: Work) -> Rendered:
     """Make the report and put its files into `out_dir`, named after the template.
 
     Raises NotFound for a source that is not there, and the StageErrors of extract, execute and render.
     """
     executor, renderer = PapermillExecutor(), make_renderer(settings)
     try:
-        return render_with(settings, executor, renderer, Work(template, request, out_dir, at, progress))
+        return render_with(settings, executor, renderer, work)
     finally:
         executor.close()
         renderer.close()
-
-
-@dataclass(frozen=True)
-class Work:
-    template: Template
-    request: RenderRequest
-    out_dir: Path
-    at: datetime
-    progress: Progress
 
 
 def render_with(settings: Settings, executor: Executor, renderer: Renderer, work: Work) -> Rendered:

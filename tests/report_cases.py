@@ -186,7 +186,7 @@ class Press:
         settings = self._settings[case]
         request = RenderRequest({}, CASES[case].period, FORMATS)
         out = self._folder / case / template
-        work = Work(templates.get(NOTEBOOKS, template), request, out, AT, lambda _: None)
+        work = Work(templates.get(NOTEBOOKS, template), request, out, AT)
         return Report(template, case, render_with(settings, self._executor, self._renderer, work))
 
     def close(self) -> None:

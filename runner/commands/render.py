@@ -47,7 +47,7 @@ def render(
     with opened_service(settings):
         pass  # an empty database is made where there is none, so that the sources can be looked up
 
-    from runner.once import RenderRequest, render_once  # noqa: PLC0415  papermill takes seconds to import
+    from runner.once import RenderRequest, Work, render_once  # noqa: PLC0415  papermill takes seconds to import
     from runner.wiring import configure_logging  # noqa: PLC0415
 
     configure_logging(logging.WARNING)
@@ -62,7 +62,7 @@ def render(
     def tell(stage: Stage) -> None:
         console.note(f"{stage.value} ...")
 
-    made = render_once(settings, found, request, out.resolve(), moment, tell)
+    made = render_once(settings, Work(found, request, out.resolve(), moment, tell))
     for remark in made.remarks:
         console.note(remark)
     if as_json:

@@ -24,7 +24,7 @@ from reports.model import Filters, Format, Period
 from reports.service import Service
 from reports.sources import Source
 from reports.sources.demo import load_demo
-from runner.once import RenderRequest, render_once
+from runner.once import RenderRequest, Work, render_once
 from web import wiring
 from web.components import usage_board
 
@@ -105,7 +105,7 @@ def test_the_figures_equal_the_reports(service: Service, tmp_path: Path) -> None
     request = RenderRequest({}, period, (Format.HTML,), filters, {"usage": "demo"})
     now = datetime.now(UTC)
     template = templates.get(service.settings.notebooks_dir, "usage_summary")
-    made = render_once(service.settings, template, request, tmp_path, now)
+    made = render_once(service.settings, Work(template, request, tmp_path, now))
     report = html.fromstring(made.artifacts[0].path.read_text(encoding="utf-8"))
     app = opened(model=MODEL, team=["team-platform", "team-support"], period="own", dates=f"{period.start} to {end}")
     assert len(cards([report])) == 9

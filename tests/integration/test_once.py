@@ -32,7 +32,7 @@ from reports.store import Store
 from runner.deliver.email import EmailChannel
 from runner.deliver.outbox import OutboxChannel
 from runner.deliver.webhook import WebhookChannel
-from runner.once import RenderRequest, render_once
+from runner.once import RenderRequest, Work, render_once
 from runner.wiring import limits_of, make_channels
 
 AT = datetime(2026, 11, 16, 8, 0, tzinfo=UTC)
@@ -71,7 +71,7 @@ def test_renders_the_wanted_files_and_tells_figures(settings: Settings, tmp_path
     template = templates.get(settings.notebooks_dir, "sample")
     stages: list[Stage] = []
     request = RenderRequest({"team": "a"}, DAY, (Format.HTML, Format.PDF, Format.NOTEBOOK))
-    made = render_once(settings, template, request, tmp_path / "out", AT, stages.append)
+    made = render_once(settings, Work(template, request, tmp_path / "out", AT, stages.append))
     assert [path.name for path in sorted((tmp_path / "out").iterdir())] == ["sample.html", "sample.ipynb", "sample.pdf"]
     for artifact in made.artifacts:
         content = artifact.path.read_bytes()
@@ -89,7 +89,7 @@ def test_a_failing_cell_is_told_and_nothing_is_left(settings: Settings, tmp_path
     write_notebook(settings.notebooks_dir, "sample", "1 / 0")
     template = templates.get(settings.notebooks_dir, "sample")
     with pytest.raises(ExecutionError, match="ZeroDivisionError"):
-        render_once(settings, template, RenderRequest({}, DAY, (Format.HTML,)), tmp_path / "out", AT)
+        render_once(settings, Work(template, RenderRequest({}, DAY, (Format.HTML,)), tmp_path / "out", AT))
     assert not (tmp_path / "out").exists()
 
 
@@ -98,7 +98,7 @@ def test_a_source_that_is_not_there_is_named_with_those_that_are(settings: Setti
     template = templates.get(settings.notebooks_dir, "sample")
     request = RenderRequest({}, DAY, (Format.HTML,), sources={"usage": "elsewhere"})
     with pytest.raises(NotFound, match="The sources are: billing"):
-        render_once(settings, template, request, tmp_path / "out", AT)
+        render_once(settings, Work(template, request, tmp_path / "out", AT))
 
 
 def test_mails_go_to_the_outbox_without_a_mail_server(settings: Settings) -> None:
