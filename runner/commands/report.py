@@ -10,6 +10,7 @@ import typer
 
 from reports import cron
 from reports.access import Desk
+from reports.errors import InvalidInput
 from reports.model import CatchUp, PeriodPolicy, Report
 from reports.parameters import from_text
 from reports.service import NewReport
@@ -57,7 +58,7 @@ def add(
             sources=source_choice([dataset.name for dataset in found.datasets], source),
             formats=formats(format_list),
             catch_up=chosen("catch_up", catch_up, CatchUp),
-            grace=timedelta(hours=grace_hours),
+            grace=_grace(grace_hours),
         )
         report = desk.create_report(asked, utc_now())
     _tell(report, as_json, f"Report {report.name!r} is defined, id {report.id}.")
@@ -165,6 +166,13 @@ def _execute_here() -> None:
     from runner.commands.serving import run_once  # noqa: PLC0415  papermill takes seconds to import
 
     run_once(load_settings())
+
+
+def _grace(hours: float) -> timedelta:
+    try:
+        return timedelta(hours=hours)
+    except (OverflowError, ValueError) as error:  # ValueError: not a number
+        raise InvalidInput("grace_hours", f"must be a number of hours; got {hours}") from error
 
 
 def _next(desk: Desk, report: Report, count: int = 5) -> list[datetime]:
