@@ -78,4 +78,4 @@ def render(
 def _period(template: Template, at: datetime, zone: str, asked: tuple[str | None, int | None]) -> Period:
     name, days = asked
     policy = chosen("period", name, PeriodPolicy) if name else template.period_policy
-    return periods.compute(policy, at, zone, days=days or template.period_days)
+    return periods.compute(policy, at, zone, days=template.period_days if days is None else days)
