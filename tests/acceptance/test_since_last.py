@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import clock
 import lxml.html
 import pytest
 
@@ -24,7 +25,7 @@ def gazette(tmp_path: Path) -> Gazette:
 
 
 def import_usage(gazette: Gazette, name: str, rows: list[tuple[str, str, str, int, float]]) -> None:
-    at = (datetime.now(UTC) - timedelta(days=2)).replace(hour=12).isoformat()
+    at = f"{clock.today() - timedelta(days=2)}T12:00:00+00:00"
     path = gazette.folder / name
     with path.open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)

@@ -11,6 +11,7 @@ import people
 import pytest
 import web_seed
 import web_server
+from acting import Mouse
 from browsing import Visit, tab_to, visits
 from playwright.sync_api import Browser, Page, expect
 from web_seed import Seeded
@@ -143,9 +144,7 @@ def test_what_somebody_else_saved_meanwhile_is_shown(visit: Visit) -> None:
 def test_the_schedule_says_what_it_means_while_it_is_built(visit: Visit) -> None:
     page = visit.open("/edit?template=usage_summary")
     expect(page.get_by_text("Every day at 07:00, UTC")).to_be_visible()
-    page.get_by_label("How often").focus()
-    page.keyboard.press("ArrowDown")
-    page.get_by_role("option", name="On days of the week").click()
+    Mouse().choose(page, "How often", "On days of the week")
     expect(page.get_by_text("Every Monday at 07:00, UTC")).to_be_visible()
     fill(page, "At", "6.30")
     expect(page.get_by_text("Every Monday at 06:30, UTC")).to_be_visible()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import people
 import pytest
+from acting import Mouse
 from browsing import Visit, tab_to, visits
 from playwright.sync_api import Browser, expect
 from web_seed import Seeded
@@ -40,8 +41,7 @@ def test_forms_with_errors_thresholds_and_values_are_accessible(visit: Visit) ->
     page.get_by_text("must begin with https://").wait_for()
     page.get_by_text("With values of my own").click()
     page.get_by_text("Rows in the top tables").wait_for()
-    page.get_by_role("combobox", name="Send it").click()
-    page.get_by_role("option", name="Only if a figure crosses a threshold").click()
+    Mouse().choose(page, "Send it", "Only if a figure crosses a threshold")
     page.get_by_text("Threshold, in").wait_for()
     page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
     visit.check()

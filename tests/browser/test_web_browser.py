@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import web_seed
+from acting import Mouse
 from browsing import Visit, tab_to, visits
 from playwright.sync_api import Browser, expect
 from waiting import wait_until
@@ -139,8 +140,7 @@ def test_a_page_follows_its_run_without_being_reloaded(visit: Visit) -> None:
 
 def test_choices_of_the_archive_survive_a_reload(visit: Visit) -> None:
     page = visit.open("/archive")
-    page.get_by_label("State").click()
-    page.get_by_role("option", name="failed").click()
+    Mouse().choose(page, "State", "failed")
     expect(page.get_by_text("1 run, the latest first")).to_be_visible()
     page.reload()
     expect(page.get_by_text("1 run, the latest first")).to_be_visible()

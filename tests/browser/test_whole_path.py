@@ -10,7 +10,7 @@ import email.policy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -53,7 +53,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     settings = web_seed.settings_in(folder / "state")
     service = web_seed.open_service(settings)
     people.add_people(service.store)
-    service.add_source(load_demo(settings.store_url, "usage", datetime.now(UTC).date() - timedelta(days=1)).source)
+    today = datetime.now(UTC).date()  # whose usage is there already, should midnight come on the way
+    service.add_source(load_demo(settings.store_url, "usage", today).source)
     service.store.close()
     port = web_server.free_port()
     url = f"http://127.0.0.1:{port}"

@@ -30,7 +30,8 @@ from web.components import usage_board
 
 MAIN = web_seed.ROOT / "web" / "main.py"
 SECONDS = 60  # the first look reads the source
-YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date()
+NOW = datetime(2026, 11, 18, 9, 30, tzinfo=UTC)
+YESTERDAY = date(2026, 11, 17)  # wherever the zone of this site has its midnight
 BROKEN = Source("broken", "litellm", "postgresql://reader:sesame@127.0.0.1:1/litellm")
 MODEL, USER = "openai/gpt-4o", "user-01"
 
@@ -55,6 +56,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def service(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     monkeypatch.setattr(wiring, "person_id", lambda: people.OWNER.id)
+    monkeypatch.setattr(wiring, "utc_now", lambda: NOW)
     return wiring.service()
 
 
@@ -99,19 +101,19 @@ def query_of(link: html.HtmlElement) -> dict[str, list[str]]:
 
 def test_the_figures_equal_the_reports(service: Service, tmp_path: Path) -> None:
     """`gazette render usage_summary` over the same days and filters, in a real kernel and down to the printed cards."""
-    end = date(YESTERDAY.year, YESTERDAY.month, YESTERDAY.day)
-    period = Period(end - timedelta(days=6), end, service.settings.zone)
+    period = Period(YESTERDAY - timedelta(days=6), YESTERDAY, service.settings.zone)
     filters = Filters(model_ids=(MODEL,), team_ids=("team-platform", "team-support"))
     request = RenderRequest({}, period, (Format.HTML,), filters, {"usage": "demo"})
-    now = datetime.now(UTC)
     template = templates.get(service.settings.notebooks_dir, "usage_summary")
-    made = render_once(service.settings, Work(template, request, tmp_path, now))
+    made = render_once(service.settings, Work(template, request, tmp_path, NOW))
     report = html.fromstring(made.artifacts[0].path.read_text(encoding="utf-8"))
-    app = opened(model=MODEL, team=["team-platform", "team-support"], period="own", dates=f"{period.start} to {end}")
+    app = opened(
+        model=MODEL, team=["team-platform", "team-support"], period="own", dates=f"{period.start} to {YESTERDAY}"
+    )
     assert len(cards([report])) == 9
     assert cards(fragments(app)) == cards([report])
     query = UsageQuery("demo", period, period.before(), filters)
-    snapshot = Desk(service, people.OWNER).usage(query, now)
+    snapshot = Desk(service, people.OWNER).usage(query, NOW)
     figures = usage.metrics(usage_board.data_of(snapshot, query, service.settings.currency))
     assert {name: figures[name].value for name in figures} == {name: made.metrics[name] for name in figures}
     assert figures["requests"].value
@@ -294,7 +296,7 @@ def test_viewers_see_neither_the_page_nor_the_data(service: Service, monkeypatch
     with pytest.raises(Forbidden):
         desk.usage_sources()
     with pytest.raises(Forbidden):
-        desk.usage(UsageQuery("demo", Period(YESTERDAY, YESTERDAY), None), datetime.now(UTC))
+        desk.usage(UsageQuery("demo", Period(YESTERDAY, YESTERDAY), None), NOW)
 
 
 def test_editors_get_the_sources_of_usage_without_their_addresses(service: Service) -> None:
@@ -305,13 +307,13 @@ def test_editors_get_the_sources_of_usage_without_their_addresses(service: Servi
 
 
 def test_the_same_look_reads_the_source_once(service: Service) -> None:
-    desk, now = Desk(service, people.OWNER), datetime.now(UTC)
+    desk = Desk(service, people.OWNER)
     query = UsageQuery("demo", Period(YESTERDAY, YESTERDAY), None, Filters(team_ids=("team-legal",)))
-    first, again = desk.usage(query, now), desk.usage(query, now + timedelta(minutes=4))
+    first, again = desk.usage(query, NOW), desk.usage(query, NOW + timedelta(minutes=4))
     assert again.path == first.path
-    assert desk.usage(query, now + timedelta(minutes=6)).path != first.path
+    assert desk.usage(query, NOW + timedelta(minutes=6)).path != first.path
     with pytest.raises(ExtractError):
-        desk.usage(UsageQuery("broken", query.period, None), now)
+        desk.usage(UsageQuery("broken", query.period, None), NOW)
 
 
 def test_nothing_of_the_data_is_kept_in_the_session(service: Service) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
+import clock
 import nbclient
 import nbformat
 import pytest
@@ -16,7 +17,6 @@ from nbformat.v4 import new_code_cell, new_notebook
 from reports.sources import Source
 from reports.store import Store
 
-YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 QUERY = "select day, pieces from orders where day between :start and :end order by day"
 SHOW = """
 from reports import kit
@@ -38,10 +38,11 @@ def project(tmp_path: Path) -> Path:
     }
     notebook = new_notebook(cells=[new_code_cell(SHOW)], metadata={"gazette": about})
     nbformat.write(notebook, folder / "notebooks" / "shop_sales.ipynb")
-    days = [(str(YESTERDAY - timedelta(days=back)), 10 + back) for back in range(9)]
+    last = clock.yesterday()
+    orders = [(str(last - timedelta(days=back)), 10 + back) for back in range(9)]
     with sqlite3.connect(folder / "shop.db") as shop:
         shop.execute("create table orders (day text, pieces integer)")
-        shop.executemany("insert into orders values (?, ?)", days)
+        shop.executemany("insert into orders values (?, ?)", orders)
     shop.close()
     return folder
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import clock
 import lxml.html
 import nbformat
 import pytest
@@ -210,9 +211,9 @@ def test_it_runs_outside_a_run_from_the_project_database(sqlite_url: str, tmp_pa
 
     The template names the source `usage`; where there is only one, of another name, it is the one meant.
     """
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    yesterday = clock.yesterday()
     key = {"source": source, "key_id": "k", "team_id": "", "model_group": "", "provider": "p", "endpoint": ""}
-    days = [
+    rows = [
         {**key, "day": yesterday - timedelta(days=back), "user_id": user, "model": "m", "requests": 7, "successes": 6}
         | {"failures": 1, "prompt_tokens": 100, "completion_tokens": 10, "spend_usd": 0.1 + back}
         for user in ("ann", "")
@@ -222,9 +223,9 @@ def test_it_runs_outside_a_run_from_the_project_database(sqlite_url: str, tmp_pa
     with engine.begin() as connection:
         known = {"name": source, "kind": "embedded", "url": "", "options": {}, "label": ""}
         connection.execute(sa.insert(sources), [known])
-        connection.execute(sa.insert(daily_usage), days)
+        connection.execute(sa.insert(daily_usage), rows)
         connection.execute(sa.insert(users), [{"source": source, "user_id": "ann", "name": "Ann", "email": ""}])
-        covered = [{"source": source, "day": day, "complete": True} for day in {row["day"] for row in days}]
+        covered = [{"source": source, "day": day, "complete": True} for day in {row["day"] for row in rows}]
         connection.execute(sa.insert(coverage), covered)
     engine.dispose()
     folder = tmp_path / "elsewhere" / "notebooks"

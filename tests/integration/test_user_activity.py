@@ -9,10 +9,11 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import clock
 import nbformat
 import openpyxl
 import pytest
@@ -298,7 +299,7 @@ def test_it_runs_outside_a_run_on_the_only_source(
 ) -> None:
     """As in JupyterLab, on demo data named `demo`: the figures are those of the month before today's."""
     monkeypatch.setenv("GAZETTE_DATABASE_URL", sqlite_url)
-    today = datetime.now(UTC).date()
+    today = clock.today()
     demo = load_demo(sqlite_url, "demo", today - timedelta(days=1), days=70)
     store = Store(sqlite_url)
     store.add_source(Source("demo", "embedded", label="Demo"))

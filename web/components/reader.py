@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -11,8 +11,8 @@ import streamlit as st
 
 from reports.cron import check_zone
 from reports.errors import InvalidCron
+from web import wiring
 from web.components import words
-from web.wiring import service
 
 
 @dataclass(frozen=True)
@@ -42,5 +42,5 @@ def reader() -> Reader:
     try:
         zone = check_zone(st.context.timezone or "")
     except InvalidCron:
-        zone = check_zone(service().settings.zone)
-    return Reader(zone, datetime.now(UTC))
+        zone = check_zone(wiring.service().settings.zone)
+    return Reader(zone, wiring.utc_now())
