@@ -171,8 +171,8 @@ def _execute_here() -> None:
 def _grace(hours: float) -> timedelta:
     try:
         return timedelta(hours=hours)
-    except (OverflowError, ValueError) as error:  # ValueError: not a number
-        raise InvalidInput("grace_hours", f"must be a number of hours; got {hours}") from error
+    except OverflowError as error:
+        raise InvalidInput("grace_hours", f"must be at most a year; got {hours:g}") from error
 
 
 def _next(desk: Desk, report: Report, count: int = 5) -> list[datetime]:
