@@ -44,7 +44,6 @@ def test_next_due_times_across_the_change_of_clocks() -> None:
         (("report", "add", "usage_summary", "--cron", "0 0 0 0 0 0"), "expression"),
         (("report", "add", "usage_summary", "--owner", "no@address@"), "owner"),
         (("report", "add", "usage_summary", "--grace-hours", "1e13"), "grace_hours"),
-        (("report", "add", "usage_summary", "--grace-hours", "nan"), "grace_hours"),
         (("report", "show", "nobody"), "nobody"),
         (("source", "check", "nowhere"), "nowhere"),
         (("subscribe", "nobody"), "--email"),
