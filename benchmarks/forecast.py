@@ -56,7 +56,7 @@ def main() -> int:
         return 0
     print("Requests an hour, 24 hours ahead; error is WAPE")
     print(f"{'pool':24}{'forecasts':>10}{'ours':>9}{'last value':>12}{'last week':>11}{f'in {LEVEL:.0%}':>9}")
-    worse = False
+    worse, inside = False, []
     for pool, hours in pools(path).items():
         score = judge(pool, hours)
         if isinstance(score, str):
@@ -67,6 +67,9 @@ def main() -> int:
             f"{score.inside:8.0f}%"
         )
         worse = worse or score.ours > score.better_baseline
+        inside.append(score.inside)
+    if inside:
+        print(f"the interval for {LEVEL:.0%} held {sum(inside) / len(inside):.0f}% of the actual values")
     print("worse than the better baseline" if worse else "no worse than the better baseline, for every pool")
     return int(worse)
 

@@ -54,7 +54,7 @@ RULES = (
     Rule(("reports/",), never=DATABASE, but=("reports/store/", "reports/sources/")),
     Rule(
         ("reports/kit/",),
-        only=(*STANDARD, "pandas", "numpy", "plotly", "pyarrow", "statsmodels", "IPython", "reports"),
+        only=(*STANDARD, "pandas", "numpy", "plotly", "pyarrow", "scipy", "statsmodels", "IPython", "reports"),
         never=("reports.store", "reports.service"),
     ),
     Rule(("reports/settings.py",), never=("reports.store", "reports.sources", "reports.kit", "reports.service")),

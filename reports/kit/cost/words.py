@@ -131,7 +131,8 @@ def terms() -> dict[str, str]:
         "Forecast": "Methods are tried on the days before: exponential smoothing with a weekly season, repeating last "
         "week, repeating the last day, and means of these. The mean of all is used unless another is clearly better. "
         "WAPE = sum of |actual − forecast| / sum of actual × 100, over forecasts from earlier days that knew nothing "
-        "of what came after.",
+        "of what came after. The interval is as wide as the errors of these forecasts, and wider where they span few "
+        "weeks, so that about the named share of the days to come lies within it.",
         "Budget": "Team budgets as the source keeps them, counted in their own days: a calendar month, an ISO week or "
         "a day. At this pace = spent / days so far × days of the budget. A monthly budget set for the report itself "
         "comes first.",
