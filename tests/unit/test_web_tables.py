@@ -29,6 +29,11 @@ def test_a_table_has_a_caption_and_headers_with_scope() -> None:
     assert found.xpath("//td[@class='gz-number']/text()") == ["1", "2"]
 
 
+def test_a_column_may_stay_in_sight_on_a_narrow_screen() -> None:
+    found = parsed(tables.to_html(Table("Files", (*COLUMNS, Column("You", stays=True)), [("a", "1", "x")])))
+    assert found.xpath("//tbody//td[@class='gz-stays']/text()") == ["x"]
+
+
 def test_its_frame_can_be_reached_and_is_named() -> None:
     frame = parsed(tables.to_html(Table("Files", COLUMNS, [])))
     assert (frame.get("role"), frame.get("tabindex"), frame.get("aria-label")) == ("region", "0", "Files")

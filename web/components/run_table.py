@@ -27,9 +27,9 @@ def show(
     files: Mapping[str, Sequence[Artifact]] | None = None,
 ) -> None:
     """`files` by run id, where they are to be opened from the list."""
-    columns = [Column("Report", wide=True), *COLUMNS[:1], Column("Period"), *COLUMNS[1:]]
+    columns = [Column("Report", wide=True), *COLUMNS[:1], Column("Period", time=True), *COLUMNS[1:]]
     if files is not None:
-        columns.append(Column("Files", time=True))
+        columns.append(Column("Files"))
     rows = []
     for run in runs:
         stands, *others = _cells(run, reader)

@@ -19,12 +19,16 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Column:
-    """A column's header. Numbers stand right; `wide` columns get the space that is left, `time` columns one line."""
+    """A column's header. Numbers stand right; `wide` columns get the space that is left, `time` columns one line.
+
+    One that `stays` is in sight on a narrow screen, too, while the others move sideways.
+    """
 
     label: str
     number: bool = False
     wide: bool = False
     time: bool = False
+    stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,7 @@ def _row(columns: Sequence[Column], cells: Sequence[Cell]) -> Markup:
 
 
 def _look(column: Column) -> Markup:
-    names = [
-        name
-        for name, wanted in (("gz-number", column.number), ("gz-wide", column.wide), ("gz-time", column.time))
-        if wanted
-    ]
+    names = [f"gz-{name}" for name in ("number", "wide", "time", "stays") if getattr(column, name)]
     return Markup(' class="{}"').format(" ".join(names)) if names else Markup()
 
 
@@ -90,8 +90,8 @@ def more(page: str, text: str, **query: str | Sequence[str]) -> Markup:
 
 
 def joined(cells: Iterable[Cell]) -> Markup:
-    """Several in one cell, one beside the other."""
-    return Markup(" ").join(cells)
+    """Several in one cell and one line, one beside the other."""
+    return Markup("&nbsp;").join(cells)
 
 
 def name_of(text: str) -> Markup:
