@@ -189,6 +189,15 @@ def test_a_link_chooses_the_source_of_usage(site: Site, tmp_path: Path) -> None:
     assert report_called(site, "Of that source").sources == {"usage": "elsewhere"}
 
 
+@pytest.mark.parametrize("send", ["", "me"])
+def test_a_link_may_ask_to_send_it_to_whoever_saves_it(site: Site, send: str) -> None:
+    app = site.open("edit", template="usage_summary", name="Each Monday", send=send)
+    assert app.checkbox(key=field(app, "send_me")).value is bool(send)
+    press(app, "save")
+    subscribed = site.service.subscriptions(report_called(site, "Each Monday").id)
+    assert [each.address for each in subscribed] == ([people.ADMIN.email] if send else [])
+
+
 def test_a_link_to_a_source_that_is_gone_says_so(site: Site) -> None:
     app = site.open("edit", template="usage_summary", name="Of none", source="gone")
     assert "about the source of the data is not understood" in words(app)
@@ -401,6 +410,7 @@ def test_a_draft_is_previewed_without_being_saved_and_saved_from_there(site: Sit
     app = site.open("edit", template="usage_summary")
     write(app, "name", "Tried out")
     app.number_input(key=field(app, "parameter_top_n")).set_value(3).run()
+    app.checkbox(key=field(app, "send_me")).check().run()
     press(app, "preview")
     assert app.title[0].value == "Preview of Tried out"
     assert site.service.count_reports() == 30
@@ -408,7 +418,9 @@ def test_a_draft_is_previewed_without_being_saved_and_saved_from_there(site: Sit
     assert run.parameters == {"top_n": 3}
     app.switch_page("app_pages/preview.py")  # AppTest does not stay where a script led it
     press(app.run(), "save")
-    assert report_called(site, "Tried out").parameters == {"top_n": 3}
+    saved = report_called(site, "Tried out")
+    assert saved.parameters == {"top_n": 3}
+    assert [each.address for each in site.service.subscriptions(saved.id)] == [people.ADMIN.email]
     app.switch_page("app_pages/preview.py")
     app.query_params["run"] = run.id
     assert "save" not in [each.key for each in app.run().button], "it would be saved twice"

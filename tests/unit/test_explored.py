@@ -114,6 +114,7 @@ def test_the_monday_report_has_the_filters_and_a_name_that_is_not_too_long() -> 
         "filters": '{"user_ids":["u-1"],"model_ids":["gpt"]}',
         "period_policy": "previous_week",
         "cron": "0 7 * * 1",
+        "send": "me",
     }
     assert Filters.from_json(json.loads(fields["filters"])) == asked.wanted
     assert explored.monday_report(Asked(), {})["name"] == "Weekly usage"

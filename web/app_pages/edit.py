@@ -1,6 +1,7 @@
 """A new report (`?template=`) or one that is edited (`?id=`): the form, what it means, and whether it can be saved.
 
-`name`, `filters` (JSON), `period_policy`, `cron` and `source` in the query fill the form of a new report.
+`name`, `filters` (JSON), `period_policy`, `cron` and `source` in the query fill the form of a new report; with
+`send=me` it is sent to whoever makes it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from web.components.reader import Reader, reader
 from web.components.tables import Column
 from web.wiring import desk
 
-PREFILLED = ("name", "filters", "period_policy", "cron", "source")
+PREFILLED = ("name", "filters", "period_policy", "cron", "source", "send")
+TO_ME = "me"  # the value of `send`
 ABOUT_LINK = "What this link says about {what} is not understood and left out; choose it below."
 
 
@@ -184,6 +186,8 @@ def show(draft: Draft, template: Template, query: dict[str, str], now: Reader) -
     """The form with its buttons; answers with the report it describes, None where that cannot be used yet."""
     fields = Fields(draft.form)
     asked = report_form.show(draft.start, template, fields, now)
+    if draft.base is None and desk().person.email:
+        draft.send_me = report_form.ask_whether_to_send(desk().person.email, fields, first=query.get("send") == TO_ME)
     report = checked(asked, draft, fields, now)
     draft.touched = report is None or draft.base is None or bool(report_words.changed(draft.base, report))
     with st.container(horizontal=True):
@@ -233,10 +237,9 @@ def checked(asked: NewReport, draft: Draft, fields: Fields, now: Reader) -> Repo
 
 def saved(draft: Draft, asked: NewReport, report: Report, now: Reader) -> None:
     try:
-        done = desk().create_report(asked, now.now) if draft.base is None else desk().edit_report(report, now.now)
+        done = drafts.save(draft, asked if draft.base is None else report, now.now)
     except StaleVersion:  # between the look at it and the save; what differs is shown now
         st.rerun()
-    drafts.drop(draft.name)
     notices.done(what_is_next(done, now, new=draft.base is None))
     st.switch_page("app_pages/report.py", query_params={"id": done.id})
 

@@ -96,13 +96,11 @@ def actions(run: Run, report: Report | None, made_of: Previewed | None, now: Rea
 
 def save(made_of: Previewed, now: Reader) -> None:
     """What it refuses, the form explains."""
-    asked = made_of.asked
     try:
-        done = desk().edit_report(asked, now.now) if isinstance(asked, Report) else desk().create_report(asked, now.now)
+        done = drafts.save(made_of.draft, made_of.asked, now.now)
     except GazetteError as error:
         st.error(notices.plain(f"{error} Go back to the form to mend it."))
         return
-    drafts.drop(made_of.draft.name)
     notices.done("The report is saved as it was previewed.")
     st.switch_page("app_pages/report.py", query_params={"id": done.id})
 

@@ -1,18 +1,21 @@
-"""Reports that a session is writing: what each form began with, and which preview belongs to which form.
+"""Reports that a session is writing: what each form began with, which preview belongs to which form, and the save.
 
-A draft lives in the session alone. The form is another one each time it begins anew, so that no input of the old one
-comes back.
+A draft lives in the session alone until it is saved. The form is another one each time it begins anew, so that no
+input of the old one comes back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import streamlit as st
 
 from reports.model import Report
 from reports.service import NewReport
+from web import subscribing
+from web.wiring import desk
 
 BEGUN = "drafts_begun"  # keys of the session's state
 NUMBERS = "drafts_numbers"
@@ -29,6 +32,7 @@ class Draft:
     base: Report | None = None
     attempted: bool = False  # it was to be saved or previewed: what is wrong is said from now on
     touched: bool = False
+    send_me: bool = False  # whoever writes it is subscribed once it is saved
 
     @property
     def form(self) -> str:
@@ -61,6 +65,19 @@ def drop(name: str) -> None:
     st.session_state.get(BEGUN, {}).pop(name, None)
     numbers = st.session_state.setdefault(NUMBERS, {})
     numbers[name] = numbers.get(name, 0) + 1
+
+
+def save(draft: Draft, asked: NewReport | Report, at: datetime) -> Report:
+    """Store the report and forget the form; where that is refused, the form stays as it is."""
+    if isinstance(asked, Report):
+        done = desk().edit_report(asked, at)
+    else:
+        with desk().together():
+            done = desk().create_report(asked, at)
+            if draft.send_me:
+                subscribing.subscribe_oneself(desk(), done.id)
+    drop(draft.name)
+    return done
 
 
 def remember_preview(run_id: str, previewed: Previewed) -> None:

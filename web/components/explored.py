@@ -136,5 +136,6 @@ def monday_report(asked: Asked, names: Known) -> dict[str, str]:
         "filters": json.dumps(asked.wanted.to_json(), ensure_ascii=False, separators=(",", ":")),
         "period_policy": PeriodPolicy.PREVIOUS_WEEK.value,
         "cron": MONDAY,
+        "send": "me",
         **({"source": asked.source} if asked.source else {}),
     }

@@ -5,8 +5,9 @@ The inputs keep what was typed for the whole session, so that nothing is lost by
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import streamlit as st
 from markupsafe import Markup
@@ -17,6 +18,8 @@ from reports.errors import InvalidCron, InvalidInput, InvalidParameter
 KEEP: Literal["session"] = "session"
 SCHEDULE = "expression"
 CRON_FIELDS = ("expression", "minute", "hour", "day", "month", "weekday")
+
+Value = TypeVar("Value")
 
 
 @dataclass
@@ -30,6 +33,18 @@ class Fields:
 
     def key(self, name: str) -> str:
         return f"{self.form}_{name}"
+
+    def choice(self, name: str, label: str, words: Mapping[Value, str], first: Value) -> Value:
+        """One of the values of `words`, shown by its words; `first` until another is chosen."""
+        values = list(words)
+        return st.selectbox(
+            label,
+            values,
+            index=values.index(first),
+            format_func=lambda value: words[value],
+            key=self.key(name),
+            persist_state=KEEP,
+        )
 
     def place(self, name: str, label: str) -> None:
         """Right below an input: where its message will stand."""

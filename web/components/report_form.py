@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from reports import cron, periods
 from reports.errors import ConfigError, InvalidInput, NotFound, StageError
-from reports.model import REPORT_FORMATS, CatchUp, Filters, Format, PeriodPolicy, Report
+from reports.model import REPORT_FORMATS, Filters, Format, PeriodPolicy, Report
 from reports.periods import MAX_DAYS
 from reports.service import MAX_GRACE, NewReport
 from reports.sources.known import Known
@@ -24,15 +23,14 @@ from reports.templates import Template
 from web.components import notices, parameter_inputs, schedule_input, words
 from web.components.fields import KEEP, Fields, parameter
 from web.components.reader import Reader
-from web.components.report_words import CATCH_UP_WORDS, FILTER_NAMES, HOUR
+from web.components.report_words import CATCH_UP_WORDS, FIELD_NAMES, FILTER_NAMES, HOUR
 from web.wiring import desk
 
 AS_TEMPLATE = ""  # the source that the template names
 LOOKED_UP = "10m"  # how long known values are kept: new users and models come slowly
 NO_VALUES: Known = {}
 NO_DEFAULT = object()
-POLICIES = tuple(PeriodPolicy)
-CATCH_UPS = tuple(CatchUp)
+POLICY_WORDS = {each: words.period_policy(each, "…") for each in PeriodPolicy}
 
 
 def asked_of(report: Report) -> NewReport:
@@ -85,30 +83,19 @@ def _parameters(start: NewReport, template: Template, fields: Fields) -> dict[st
 
 def _sources(start: NewReport, template: Template, fields: Fields) -> dict[str, str]:
     """The sources chosen; a dataset that is left to the template has none."""
-    there = [each.name for each in desk().sources()]
-    labels = {each.name: f"{each.name}: {each.label}" if each.label else each.name for each in desk().sources()}
+    there = {each.name: f"{each.name}: {each.label}" if each.label else each.name for each in desk().sources()}
     chosen: dict[str, str] = {}
     for dataset in template.datasets:
         named = dataset.connection or dataset.source or "usage"
         given = start.sources.get(dataset.name, AS_TEMPLATE)
-        options: list[str] = list(dict.fromkeys((AS_TEMPLATE, *there, given)))
-        source = st.selectbox(
-            f"Data for {dataset.name}",
-            options,
-            index=options.index(given),
-            format_func=partial(_source_words, labels=labels, named=named),
-            key=fields.key(f"source_{dataset.name}"),
-            persist_state=KEEP,
-        )
+        source_words = {AS_TEMPLATE: f"as the template says ({named})", **there}
+        source_words.setdefault(given, given)  # one that was removed meanwhile
+        source = fields.choice(f"source_{dataset.name}", f"Data for {dataset.name}", source_words, given)
         fields.place(f"sources.{dataset.name}", f"Data for {dataset.name}")
         if source:
             chosen[dataset.name] = source
     fields.place("sources", "Data")
     return chosen
-
-
-def _source_words(name: str, labels: Mapping[str, str], named: str) -> str:
-    return labels.get(name, name) or f"as the template says ({named})"
 
 
 # Filters
@@ -188,14 +175,7 @@ def _period(
     days = start.period_days or template.period_days
     beside = st.columns([3, 2])
     with beside[0]:
-        policy = st.selectbox(
-            "Days it covers",
-            POLICIES,
-            index=POLICIES.index(first),
-            format_func=lambda each: words.period_policy(each, "…"),
-            key=fields.key("period_policy"),
-            persist_state=KEEP,
-        )
+        policy = fields.choice("period_policy", "Days it covers", POLICY_WORDS, first)
     if policy is PeriodPolicy.LAST_N_DAYS:
         with beside[1]:
             days = st.number_input(
@@ -236,6 +216,18 @@ def _formats(start: NewReport, template: Template, fields: Fields) -> tuple[Form
     return tuple(chosen)
 
 
+def ask_whether_to_send(email: str, fields: Fields, *, first: bool) -> bool:
+    """Of a new report: whether whoever makes it gets it. Others are subscribed on its page."""
+    st.header("Who gets it")
+    return st.checkbox(
+        notices.plain(f"Send it to me, {email}"),
+        first,
+        help="By mail, with the usual files. Once it is saved, its page subscribes others and offers more choices.",
+        key=fields.key("send_me"),
+        persist_state=KEEP,
+    )
+
+
 def _more(asked: NewReport, fields: Fields) -> NewReport:
     if desk().is_admin:
         owner = st.text_input(
@@ -252,14 +244,7 @@ def _more(asked: NewReport, fields: Fields) -> NewReport:
         return asked
     beside = st.columns([3, 2])
     with beside[0]:
-        catch_up = st.selectbox(
-            "After a time when no runner worked",
-            CATCH_UPS,
-            index=CATCH_UPS.index(asked.catch_up),
-            format_func=lambda each: CATCH_UP_WORDS[each],
-            key=fields.key("catch_up"),
-            persist_state=KEEP,
-        )
+        catch_up = fields.choice("catch_up", FIELD_NAMES["catch_up"], CATCH_UP_WORDS, asked.catch_up)
     with beside[1]:
         hours = st.number_input(
             "Not older than, in hours",

@@ -22,8 +22,7 @@ KIND_WORDS = {
     Kind.CUSTOM: "By a cron expression",
     Kind.BY_HAND: "Only by hand",
 }
-KINDS = tuple(Kind)
-DAYS = (*(str(number) for number in range(1, 32)), LAST_DAY)
+DAY_WORDS = {**{str(number): f"day {number}" for number in range(1, 32)}, LAST_DAY: "the last day"}
 SHORT_MONTHS = ("29", "30", "31")  # days that not every month has
 
 
@@ -53,18 +52,11 @@ def show(expression: str, zone: str, fields: Fields, now: Reader) -> Schedule:
 def _rhythm(start: Rhythm, fields: Fields) -> Rhythm:
     how, *more = st.columns([2, 1, 2])
     with how:
-        kind = st.selectbox(
-            "How often",
-            KINDS,
-            index=KINDS.index(start.kind),
-            format_func=lambda each: KIND_WORDS[each],
-            key=fields.key("kind"),
-            persist_state=KEEP,
-        )
+        kind = fields.choice("kind", "How often", KIND_WORDS, start.kind)
     with more[0]:
         time = _time(start, fields) if kind in {Kind.DAILY, Kind.WEEKLY, Kind.MONTHLY} else start.time
     with more[1]:
-        day = _day(start, fields) if kind is Kind.MONTHLY else start.day
+        day = fields.choice("day", "On", DAY_WORDS, start.day) if kind is Kind.MONTHLY else start.day
         expression = _expression(start, fields) if kind is Kind.CUSTOM else start.expression
         weekdays = _weekdays(start, fields) if kind is Kind.WEEKLY else start.weekdays
     if day in SHORT_MONTHS and kind is Kind.MONTHLY:
@@ -92,17 +84,6 @@ def _weekdays(start: Rhythm, fields: Fields) -> tuple[int, ...]:
     )
     fields.place("weekdays", "On")
     return tuple(chosen)
-
-
-def _day(start: Rhythm, fields: Fields) -> str:
-    return st.selectbox(
-        "On",
-        DAYS,
-        index=DAYS.index(start.day),
-        format_func=lambda day: "the last day" if day == LAST_DAY else f"day {day}",
-        key=fields.key("day"),
-        persist_state=KEEP,
-    )
 
 
 def _expression(start: Rhythm, fields: Fields) -> str:
