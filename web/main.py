@@ -42,9 +42,9 @@ def main() -> None:
     st.html(HERE / "look.css")
     try:
         page.run()
-        signed_in.show()
     except GazetteError as error:
         notices.problem(error)
+    signed_in.show()
 
 
 def shown_to(*roles: Role) -> Literal["visible", "hidden"]:

@@ -73,6 +73,7 @@ def test_what_is_not_there_is_said_to_be_not_there(data_dir: Path, page: str) ->
     app = opened(page, id="<b>nope</b>")
     assert app.title[0].value == "Not found"
     assert "past its retention" in app.error[0].value
+    assert "Signed in as" in words(app)
 
 
 def test_names_from_data_are_never_markup(site: Site) -> None:
@@ -97,6 +98,8 @@ def test_a_report_tells_what_it_is_and_when_it_comes(site: Site) -> None:
     assert len(dues) == 5
     assert dues[0][0].endswith("06:30 UTC-03")
     assert dues[0][1].endswith("09:30 UTC")
+    assert "clocks change" not in words(app)  # they do not in Brazil
+    assert "The first after the clocks change: " in words(site.open("report", id=site.seeded.daily.id))
     assert "Monday to Friday at 06:30, America/Sao_Paulo" in words(app)
     assert "Nobody is subscribed" in words(app)
 
@@ -171,6 +174,20 @@ def test_the_archive_is_cut_by_report_state_and_period(site: Site) -> None:
     assert "is not understood" in app.error[0].value
 
 
+def test_another_search_begins_at_the_first_page(site: Site) -> None:
+    app = site.open("archive")
+    app.get("pagination")[0].set_value(2).run()
+    app.text_input(key="q").set_value("daily").run()
+    assert [len(table(app, "42 runs")), app.get("pagination")[0].value] == [25, 1]
+
+
+def test_a_period_that_is_none_is_refused_at_its_field(site: Site) -> None:
+    app = site.open("archive")
+    app.text_input(key="period").set_value("soon").run()
+    assert "The period is not understood" in app.error[0].value.replace("\\", "")
+    assert not [part for part in fragments(app) if "gz-table" in part]
+
+
 def test_the_choices_stand_in_the_url(site: Site) -> None:
     app = site.open("archive")
     app.selectbox(key="choice_report").select(site.seeded.daily.id).run()
@@ -220,6 +237,7 @@ def test_what_did_not_arrive_is_sent_again(site: Site) -> None:
 
 def test_a_failed_run_names_the_cell_and_marks_its_line(site: Site) -> None:
     app = site.open("run", id=site.seeded.failed.id)
+    assert "waiting to be sent since" in table(app, "Deliveries of this run")[0][2]
     assert "ZeroDivisionError" in app.error[0].value
     assert "in code cell 3" in words(app)
     (source,) = (html.fromstring(each) for each in fragments(app) if "gz-source" in each)

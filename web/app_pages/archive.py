@@ -8,10 +8,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from reports.errors import InvalidInput
 from reports.model import RunKind, RunState
 from reports.store import RunQuery
-from web.components import choice, live, notices, paging, period_text, run_table
+from web.components import choice, live, notices, paging, run_table
 from web.components.reader import reader
 from web.wiring import desk
 
@@ -53,24 +52,21 @@ def asked_for() -> RunQuery | None:
     with by_state:
         state = choice.from_url("State", "state", {"": "Any", **{each.value: each.value for each in RunState}})
     with by_text:
-        words = st.text_input("Name", key="q", bind="query-params", placeholder="Part of a report's name")
+        words = choice.text_from_url("Name", "q", "Part of a report's name")
     with by_owner:
-        owner = st.text_input("Owner", key="owner", bind="query-params", placeholder="In full")
+        owner = choice.text_from_url("Owner", "owner", "In full")
     with by_kind:
         kind = choice.from_url("Started", "kind", {"": "In any way", **STARTED})
     with by_period:
-        text = st.text_input("Period", key="period", bind="query-params", placeholder="2026-11 or 9 November 2026")
-        try:
-            days = period_text.days(text)
-        except InvalidInput as error:
-            st.error(notices.plain(f"The period {error.message}"))
-            return None
+        days, understood = choice.days_from_url("Period", "period")
+    if not understood:
+        return None
     return RunQuery(
         report_id=report or None,
-        owner=owner.strip().lower() or None,
+        owner=owner.lower() or None,
         states=(RunState(state),) if state else (),
         kinds=(RunKind(kind),) if kind else (),
-        text=words.strip() or None,
+        text=words or None,
         days=days,
         counted=COUNTED + 1,
     )

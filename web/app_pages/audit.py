@@ -11,10 +11,10 @@ from typing import Any
 import streamlit as st
 from markupsafe import Markup
 
-from reports.errors import InvalidInput, NotFound
+from reports.errors import NotFound
 from reports.model import AuditEntry
 from reports.store import AuditQuery
-from web.components import choice, notices, paging, period_text, tables
+from web.components import choice, notices, paging, tables
 from web.components.reader import Reader, reader
 from web.components.tables import Cell, Column
 from web.wiring import desk
@@ -48,19 +48,14 @@ def asked_for(now: Reader) -> AuditQuery | None:
     """From the fields, which stand in the URL; None where the time is not understood, which is said there."""
     by_person, by_kind, by_time = st.columns([2, 1, 2])
     with by_person:
-        person = st.text_input("Person", key="person", bind="query-params", placeholder="User name, in full")
+        person = choice.text_from_url("Person", "person", "User name, in full")
     with by_kind:
         kind = choice.from_url("Kind", "kind", {"": "Any", **{each: each for each in KINDS}})
     with by_time:
-        text = st.text_input("Time", key="time", bind="query-params", placeholder="2026-11 or 9 November 2026")
-    try:
-        days = period_text.days(text)
-    except InvalidInput as error:
-        st.error(notices.plain(f"The time {error.message}"))
+        days, understood = choice.days_from_url("Time", "time")
+    if not understood:
         return None
-    query = AuditQuery(
-        person=person.strip().lower() or None, kind=kind or None, item=st.query_params.get("item") or None
-    )
+    query = AuditQuery(person=person.lower() or None, kind=kind or None, item=st.query_params.get("item") or None)
     if days is None:
         return query
     since = datetime.combine(days[0], time(), now.zone).astimezone(UTC)

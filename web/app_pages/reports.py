@@ -12,7 +12,7 @@ from reports import cron
 from reports.model import Report, Run
 from reports.store import ReportQuery
 from web import subscribing
-from web.components import notices, paging, status_text, tables
+from web.components import choice, notices, paging, status_text, tables
 from web.components.reader import Reader, reader
 from web.components.tables import Column
 from web.wiring import desk
@@ -33,7 +33,7 @@ def page() -> None:
             FIRST_STEP if desk().is_editor else "An editor makes the first one; then you can subscribe to it here.",
         )
         return
-    text = st.text_input("Search by name", key="q", type="search", bind="query-params", placeholder="Part of a name")
+    text = choice.text_from_url("Search by name", "q", "Part of a name", "search")
     found = desk().count_reports(ReportQuery(text=text or None))
     if not found:
         st.info("No report has that in its name. Clear the search to see all.")
@@ -52,7 +52,7 @@ def show(reports: list[Report], now: Reader, found: int) -> None:
         Column("Last run", time=True),
         Column("Next due", time=True),
         Column("Schedule"),
-        Column("You"),
+        Column("You", stays=True),
     )
     here = f"/?{urlencode(st.query_params.to_dict())}"
     rows = [

@@ -212,7 +212,8 @@ def outcome(delivery: Delivery, now: Reader) -> Markup:
     if delivery.state is DeliveryState.SENT:
         said: Cell = f"sent {now.at(delivery.sent_at)}"
     elif delivery.next_attempt_at is not None:
-        said = f"next attempt {now.ago(delivery.next_attempt_at)}"
+        waits = delivery.next_attempt_at <= now.now
+        said = f"{'waiting to be sent since' if waits else 'next attempt'} {now.ago(delivery.next_attempt_at)}"
     else:
         said = delivery.error or delivery.detail or tables.NOTHING
     log = desk().delivery_log(delivery.id)

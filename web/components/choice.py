@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from typing import Literal
 
 import streamlit as st
 
-from web.components import paging
+from reports.errors import InvalidInput
+from web.components import notices, paging, period_text
 
 
 def from_url(label: str, name: str, options: Mapping[str, str]) -> str:
@@ -43,6 +46,24 @@ def several_from_url(label: str, name: str, options: Mapping[str, str], empty: s
             wrap=True,
         )
     )
+
+
+def text_from_url(label: str, name: str, placeholder: str, type: Literal["default", "search"] = "default") -> str:
+    """What is typed, without spaces around it."""
+    text = st.text_input(
+        label, key=name, type=type, bind="query-params", placeholder=placeholder, on_change=paging.restart
+    )
+    return text.strip()
+
+
+def days_from_url(label: str, name: str) -> tuple[tuple[date, date] | None, bool]:
+    """First and last of the days that are typed, None for any; and whether they were understood, else that is said."""
+    text = text_from_url(label, name, "2026-11 or 9 November 2026")
+    try:
+        return period_text.days(text), True
+    except InvalidInput as error:
+        st.error(notices.plain(f"The {label.lower()} {error.message}"))
+        return None, False
 
 
 def _key(name: str) -> str:

@@ -36,7 +36,8 @@ def show(found: int) -> None:
 
 def restart() -> None:
     """Begin at the first page again: the list is another one now. For callbacks of filters."""
-    st.session_state.pop(KEY, None)
+    if KEY in st.session_state:
+        st.session_state[KEY] = 1  # to forget it is not enough: the URL would bring it back
 
 
 def _asked_for() -> int:
