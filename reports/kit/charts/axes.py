@@ -184,10 +184,11 @@ def end_labels(figure: go.Figure, labels: Sequence[EndLabel], top: float, plot_h
 
 
 def spread(places: Sequence[float], height: float, gap: float = LABEL_GAP) -> list[float]:
-    """The places in px, each at least `gap` from its neighbours, in their order and within 0 to `height`."""
+    """The places in px, each at least `gap` from its neighbours and half of that from the axis, in their order and up
+    to `height`."""
     order = sorted(range(len(places)), key=lambda i: places[i])
     found = [0.0] * len(places)
-    lowest = 0.0
+    lowest = gap / 2
     for i in order:
         found[i] = max(places[i], lowest)
         lowest = found[i] + gap
