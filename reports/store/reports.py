@@ -19,7 +19,7 @@ from reports.model import ChannelKind, DeliveryState, Report, RunState, Subscrip
 from reports.store.engine import Database
 from reports.store.rows import report_row, subscription_row, to_report, to_subscription
 from reports.store.tables import deliveries, reports, runs, subscriptions
-from reports.store.types import Now
+from reports.store.types import Holds, Now
 
 DELETED = "the report was deleted"
 UNSUBSCRIBED = "the subscription was removed"
@@ -45,7 +45,7 @@ class ReportQuery:
         if self.paused is not None:
             wanted.append(reports.c.paused == self.paused)
         if self.text:
-            wanted.append(reports.c.name.icontains(self.text, autoescape=True))
+            wanted.append(Holds(reports.c.name, self.text))
         return wanted
 
 

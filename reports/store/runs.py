@@ -21,7 +21,7 @@ from reports.store.engine import Database, count, insert_if_new
 from reports.store.reports import lock_report
 from reports.store.rows import delivery_row, run_row, to_artifact, to_run
 from reports.store.tables import artifacts, deliveries, reports, runs, stages
-from reports.store.types import Now
+from reports.store.types import Holds, Now
 
 VISIBLE = runs.c.pruned_at.is_(None)  # a marked run's files may be gone already
 
@@ -63,7 +63,7 @@ class RunQuery:
                 wanted.append(asked.in_([str(value) for value in values]))
         wanted += self._of_time()
         if self.text:
-            wanted.append(runs.c.report_name.icontains(self.text, autoescape=True))
+            wanted.append(Holds(runs.c.report_name, self.text))
         if self.seen_by is not None:
             wanted += runs_seen_by(self.seen_by)
         if self.failing:

@@ -49,6 +49,31 @@ class FreeText(TypeDecorator[str]):
         return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
+class Holds(GenericFunction[bool]):
+    """Whether `text` is a part of a column's text, in small or in capital letters; its signs mean only themselves."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "gazette_holds"
+
+    def __init__(self, column: sa.ColumnElement[str], text: str) -> None:
+        for sign in ("/", "%", "_"):
+            text = text.replace(sign, f"/{sign}")
+        super().__init__(column, sa.literal(f"%{text}%", sa.Text))
+
+
+@compiles(Holds, "sqlite")
+def _holds_on_sqlite(element: Holds, compiler: SQLCompiler, **kw: Any) -> str:
+    # SQLite's LIKE takes small and capital letters for the same; folding them first, as ilike() does, takes thrice the
+    # time.
+    return "({} LIKE {} ESCAPE '/')".format(*(compiler.process(each, **kw) for each in element.clauses))
+
+
+@compiles(Holds, "postgresql")
+def _holds_on_postgresql(element: Holds, compiler: SQLCompiler, **kw: Any) -> str:
+    return "({} ILIKE {} ESCAPE '/')".format(*(compiler.process(each, **kw) for each in element.clauses))
+
+
 class Now(GenericFunction[datetime]):
     """The database's clock at this statement, plus `after`."""
 

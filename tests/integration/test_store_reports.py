@@ -85,6 +85,8 @@ def test_reports_are_filtered_counted_and_paged(store: Store) -> None:
     assert [report.name for report in store.reports(ReportQuery(template="cost_analysis"))] == ["100% paused_one"]
     assert store.count_reports(ReportQuery(text="%")) == 1
     assert store.count_reports(ReportQuery(text="d_o")) == 1
+    assert store.count_reports(ReportQuery(text="/")) == 0
+    assert store.count_reports(ReportQuery(text="PAUSED")) == 1
     assert store.count_reports() == 8
 
 
