@@ -1,4 +1,4 @@
-"""A seeded site for the tests of pages; what pages need is imported only where one is asked for."""
+"""A runner's parts and a seeded site for tests; what each needs is imported only where it is asked for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,32 @@ import people
 import pytest
 import web_seed
 
+from reports.store import Store
+
 if TYPE_CHECKING:
     from pages import Site
+    from running import Plant
+
+
+@pytest.fixture
+def plant(tmp_path: Path, store: Store) -> Iterator[Plant]:
+    """Everything one runner has, once on each database."""
+    yield from _plant(tmp_path, store)
+
+
+@pytest.fixture
+def sqlite_plant(tmp_path: Path, sqlite_url: str) -> Iterator[Plant]:
+    store = Store(sqlite_url)
+    yield from _plant(tmp_path, store)
+    store.close()
+
+
+def _plant(folder: Path, store: Store) -> Iterator[Plant]:
+    from running import Plant  # noqa: PLC0415  loads papermill
+
+    plant = Plant(folder, store)
+    yield plant
+    plant.executor.close()
 
 
 @pytest.fixture

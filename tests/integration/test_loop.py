@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -32,13 +31,6 @@ from runner.wiring import build_runner
 
 PROJECT = Path(__file__).parents[2]
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def plant(tmp_path: Path, store: Store) -> Iterator[Plant]:
-    plant = Plant(tmp_path, store)
-    yield plant
-    plant.executor.close()
 
 
 # The beat

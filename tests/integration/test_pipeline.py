@@ -6,7 +6,6 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -45,22 +44,6 @@ from runner.sending import deliver_one
 
 USAGE = {"usage": {"source": "usage"}}
 ROWS = ("2026-11-14,u1,gpt,2,2,10,5,0.5", "2026-11-15,u1,gpt,3,3,20,6,0.75", "2026-11-15,u2,gpt,4,4,30,7,1.0")
-
-
-@pytest.fixture
-def plant(tmp_path: Path, store: Store) -> Iterator[Plant]:
-    plant = Plant(tmp_path, store)
-    yield plant
-    plant.executor.close()
-
-
-@pytest.fixture
-def sqlite_plant(tmp_path: Path, sqlite_url: str) -> Iterator[Plant]:
-    store = Store(sqlite_url)
-    plant = Plant(tmp_path, store)
-    yield plant
-    plant.executor.close()
-    store.close()
 
 
 def do(plant: Plant) -> Run:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from running import NOW, Plant
 
 from reports.model import LogLevel, Run
-from reports.store import Store
 from reports.store.run_log import LINE_LIMIT
 from reports.store.tables import run_log
 from reports.store.tables import runs as runs_table
@@ -22,11 +19,9 @@ NOISY = "import sys\nprint('no scale is set\\nfor the axis', file=sys.stderr)"
 
 
 @pytest.fixture
-def plant(tmp_path: Path, store: Store) -> Iterator[Plant]:
-    plant = Plant(tmp_path, store)
+def plant(plant: Plant) -> Plant:
     plant.csv_source("2026-11-14,u1,gpt,2,2,10,5,0.5", "2026-11-15,u1,gpt,3,3,20,6,0.75")
-    yield plant
-    plant.executor.close()
+    return plant
 
 
 def do(plant: Plant) -> Run:

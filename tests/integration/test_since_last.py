@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,22 +42,6 @@ kit.table("Users", users, [kit.Column("user_id", "User"), kit.Column("requests",
                            kit.Column("spend_usd", "Cost", "usd")])
 """
 PREVIOUS = "print(json.loads(Path('context.json').read_text())['previous_run'])"
-
-
-@pytest.fixture
-def plant(tmp_path: Path, store: Store) -> Iterator[Plant]:
-    plant = Plant(tmp_path, store)
-    yield plant
-    plant.executor.close()
-
-
-@pytest.fixture
-def sqlite_plant(tmp_path: Path, sqlite_url: str) -> Iterator[Plant]:
-    store = Store(sqlite_url)
-    plant = Plant(tmp_path, store)
-    yield plant
-    plant.executor.close()
-    store.close()
 
 
 def prepare(plant: Plant, *rows: str, cells: tuple[str, ...] = (REPORT, "kit.changes()")) -> None:
