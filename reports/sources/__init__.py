@@ -14,6 +14,7 @@ from reports.model import Filters, Period
 from reports.sources.values import Request, Snapshot, Source, SourceReport
 
 if TYPE_CHECKING:
+    from reports.sources.daily import DailyRows
     from reports.sources.snapshot import Usage
     from reports.templates import Dataset
 
@@ -50,7 +51,11 @@ def extract_request(request: Request, target: Path) -> Snapshot:
 
             sql.extract_rows(request, folder)
         else:
-            snapshot.write_usage(request, _usage(request), folder)
+            from reports.sources import daily  # noqa: PLC0415
+
+            with daily.daily_rows(request, folder) as rows:
+                usage = _usage(request, rows)
+            snapshot.write_usage(request, usage, rows.count, folder)
     return snapshot.read_snapshot(target)
 
 
@@ -73,22 +78,22 @@ def check(source: Source, *, store_url: str) -> SourceReport:
     return sql.check(source)
 
 
-def _usage(request: Request) -> Usage:
+def _usage(request: Request, daily: DailyRows) -> Usage:
     if request.source.kind == "embedded":
         from reports.sources import embedded  # noqa: PLC0415
 
-        return embedded.read(request)
+        return embedded.read(request, daily)
     if request.source.kind == "litellm":
         from reports.sources import litellm_db  # noqa: PLC0415
 
-        return litellm_db.read(request)
+        return litellm_db.read(request, daily)
     if request.source.kind == "files":
         from reports.sources import files  # noqa: PLC0415
 
-        return files.read(request)
+        return files.read(request, daily)
     from reports.sources import sql  # noqa: PLC0415
 
-    return sql.read(request)
+    return sql.read(request, daily)
 
 
 class SnapshotCache:

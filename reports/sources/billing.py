@@ -55,9 +55,11 @@ def keys(rows: Iterable[Key], filters: Filters) -> pa.Table:
     return _table(sorted(found), KEYS_SCHEMA)
 
 
-def files(rows: pa.Table, on: date, own: prices.PriceList | None = None, **others: pa.Table) -> dict[str, pa.Table]:
-    """The files by name: list prices of the models in day `rows` as of a day, `budgets` and `keys`; none is empty."""
-    tables = {PRICES_FILE: prices.price_table(rows, on, own)}
+def files(
+    models: Iterable[tuple[str, str]], on: date, own: prices.PriceList | None = None, **others: pa.Table
+) -> dict[str, pa.Table]:
+    """The files by name: list prices of `models` (with providers) as of a day, `budgets` and `keys`; none is empty."""
+    tables = {PRICES_FILE: prices.price_table(models, on, own)}
     tables |= {
         named: others[kind] for kind, named in (("budgets", BUDGETS_FILE), ("keys", KEYS_FILE)) if kind in others
     }

@@ -86,6 +86,11 @@ def place_hours(events: pa.Table, zone: str) -> pa.Table:
     return aggregate(events.add_column(0, "hour", hours).select(HOURLY_SCHEMA.names), ("hour", "model"))
 
 
+def joined_hours(portions: Sequence[pa.Table]) -> pa.Table:
+    """The hours of several portions of days, in the order of these."""
+    return pa.concat_tables(portions).unify_dictionaries() if portions else HOURLY_SCHEMA.empty_table()
+
+
 def _distinct(column: pa.ChunkedArray) -> tuple[list[int], Codes]:
     values, codes = np.unique(column.to_numpy(), return_inverse=True)
     return values.tolist(), codes

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from reports.model import Filters
 from reports.sources import billing, days, performance, prices, query
+from reports.sources.daily import DailyRows, portions
 from reports.sources.snapshot import COUNTS, DIMENSIONS, Coverage, Usage
 from reports.sources.values import Request, Source, SourceReport
 from reports.store import usage_tables as tables
@@ -34,34 +36,52 @@ class Facts:
     has_events: bool
 
 
-def read(request: Request) -> Usage:
+def read(request: Request, daily: DailyRows) -> Usage:
     """Usage of the wanted days; a source without rows gives an empty snapshot whose days are all missing."""
     source = request.source.name
     with query.reading(request.store_url, source) as connection:
         facts = _facts(connection, source, request.last_day)
         data_end = _data_end(connection, source) if facts.has_events else None
         if facts.has_events:
-            zone = request.period.zone
-            events = query.read_table(connection, _events(connection, request, facts), days.EVENT_ROWS)
-            rows, hourly = days.place_days(events, zone), days.place_hours(events, zone)
+            zone, hourly = request.period.zone, _read_events(connection, request, facts, daily)
             single = _single_requests(connection, request, facts) if request.dataset.single_requests else None
             unavailable = dict(single.unavailable) if single else {}
         else:
             zone, hourly, single, unavailable = "UTC", None, None, _without_events(request)
-            rows = days.aggregate(query.read_table(connection, _days(request, facts), days.DAY_ROWS), DAY_KEYS)
+            _read_days(connection, request, facts, daily)
         coverage = _coverage(connection, request, facts, zone)
         kept = _kept(connection, request)
-    rows = days.with_names(rows, facts.names)
     return Usage(
-        daily=rows.append_column("list_price_usd", prices.list_prices(rows, request.last_day, facts.prices)),
         hourly=hourly,
         coverage=coverage,
         day_zone=zone,
         unavailable=unavailable,
         data_as_of=data_end,
-        files=performance.files(single) | billing.files(rows, request.last_day, facts.prices, **kept),
+        files=performance.files(single) | billing.files(daily.models, request.last_day, facts.prices, **kept),
         facts=performance.facts(single),
     )
+
+
+def _read_events(connection: Connection, request: Request, facts: Facts, daily: DailyRows) -> pa.Table:
+    """Hand over the days of the period's zone; the answer is their hours."""
+    zone = request.period.zone
+    hours = []
+
+    def read_days(first: date, last: date) -> pa.Table:
+        return query.read_table(connection, _events(connection, request, facts, (first, last)), days.EVENT_ROWS)
+
+    for events in portions(request.first_day, request.last_day, read_days):
+        daily.add(days.place_days(events, zone), facts.names, facts.prices)
+        hours.append(days.place_hours(events, zone))
+    return days.joined_hours(hours)
+
+
+def _read_days(connection: Connection, request: Request, facts: Facts, daily: DailyRows) -> None:
+    def read_days(first: date, last: date) -> pa.Table:
+        return query.read_table(connection, _days(request, facts, (first, last)), days.DAY_ROWS)
+
+    for rows in portions(request.first_day, request.last_day, read_days):
+        daily.add(days.aggregate(rows, DAY_KEYS), facts.names, facts.prices)
 
 
 def _without_events(request: Request) -> dict[str, str]:
@@ -191,14 +211,14 @@ def _within(source: str, first: date, last: date, zone: str) -> list[Any]:
     return [events.source == source, events.started_at >= start, events.started_at < end]
 
 
-def _events(connection: Connection, request: Request, facts: Facts) -> sa.Select[Any]:
+def _events(connection: Connection, request: Request, facts: Facts, wanted: tuple[date, date]) -> sa.Select[Any]:
     events = tables.usage_events.c
     texts = [events[name] for name in DIMENSIONS]
     successes = events.requests - events.failures
     counts = [successes if name == "successes" else events[name] for name in COUNTS]
     timed = sa.func.coalesce(events.timed_requests, sa.case((events.duration_ms.is_not(None), successes)))
     quarter = _quarter(connection).label("quarter")
-    within = _within(request.source.name, request.first_day, request.last_day, request.period.zone)
+    within = _within(request.source.name, *wanted, request.period.zone)
     return (
         sa.select(
             quarter,
@@ -238,11 +258,11 @@ def _single_requests(connection: Connection, request: Request, facts: Facts) -> 
     return performance.read(connection, single, wanted, zone)
 
 
-def _days(request: Request, facts: Facts) -> sa.Select[Any]:
+def _days(request: Request, facts: Facts, wanted: tuple[date, date]) -> sa.Select[Any]:
     usage = tables.daily_usage.c
     return sa.select(*(usage[name] for name in days.DAY_ROWS.names)).where(
         usage.source == request.source.name,
-        usage.day.between(request.first_day, request.last_day),
+        usage.day.between(*wanted),
         *_conditions(tables.daily_usage, request.filters, facts.names),
     )
 

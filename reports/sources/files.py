@@ -7,7 +7,7 @@ and named in `unavailable`, and the files are never changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from reports.errors import ExtractError, InvalidInput
 from reports.model import Filters
-from reports.sources import billing, days, performance, prices
+from reports.sources import billing, days, performance
 from reports.sources.columns import BadRow, Kind
+from reports.sources.daily import DailyRows, portions
 from reports.sources.rowfiles import ENDINGS, open_rows
 from reports.sources.snapshot import DIMENSIONS, NAMES, Usage
 from reports.sources.values import Request, Source, SourceReport
@@ -27,9 +28,9 @@ KEYS = {"events": ("quarter", *DIMENSIONS), "daily": ("day", *DIMENSIONS)}
 SHOWN_BAD_ROWS = 3
 
 
-def read(request: Request) -> Usage:
+def read(request: Request, daily: DailyRows) -> Usage:
     """Usage of the wanted days. Raises ExtractError naming a file that is not there or cannot be used."""
-    return usage_of(request, batches(request.source))
+    return usage_of(request, batches(request.source), daily)
 
 
 def check(source: Source) -> SourceReport:
@@ -60,17 +61,30 @@ class Batch:
 
 
 @dataclass
+class Kept:
+    """The wanted rows of all batches, added up within each."""
+
+    kind: Kind = "daily"
+    tables: list[pa.Table] = field(default_factory=list)
+
+
+@dataclass
 class Held:
     """What a source was seen to hold, over all rows, whatever is wanted of them."""
 
     days: set[date] = field(default_factory=set)  # UTC
     quarters: set[int] = field(default_factory=set)
     data_end: datetime | None = None
-    bad: list[str] = field(default_factory=list)
+    bad: int = 0
+    shown: list[str] = field(default_factory=list)  # the first bad rows in words
     names: dict[str, dict[str, str]] = field(default_factory=lambda: {id: {} for id in NAMES})
 
     def see(self, batch: Batch) -> None:
-        self.bad += [f"{batch.file}, row {bad.row}: {' '.join((bad.column, bad.reason)).strip()}" for bad in batch.bad]
+        self.bad += len(batch.bad)
+        self.shown += [
+            f"{batch.file}, row {bad.row}: {' '.join((bad.column, bad.reason)).strip()}"
+            for bad in batch.bad[: SHOWN_BAD_ROWS - len(self.shown)]
+        ]
         if not batch.rows.num_rows:
             return
         if batch.kind == "events":
@@ -85,9 +99,8 @@ class Held:
             self.names[id] |= {pair[id]: pair[name] for pair in pairs if pair[name]}
 
     def bad_rows(self) -> str:
-        shown = "; ".join(self.bad[:SHOWN_BAD_ROWS])
-        rest = f"; and {len(self.bad) - SHOWN_BAD_ROWS:,} more" if len(self.bad) > SHOWN_BAD_ROWS else ""
-        return f"{len(self.bad):,} rows could not be used: {shown}{rest}."
+        rest = f"; and {self.bad - SHOWN_BAD_ROWS:,} more" if self.bad > SHOWN_BAD_ROWS else ""
+        return f"{self.bad:,} rows could not be used: {'; '.join(self.shown)}{rest}."
 
 
 def paths(source: Source) -> list[Path]:
@@ -112,56 +125,77 @@ def batches(source: Source) -> Iterator[Batch]:
             if len(kinds) > 1:
                 raise InvalidInput("file", f"{path.name} holds other rows (events, daily) than the files before it")
             for _, cleaned in file.batches():
-                yield Batch(file.layout.kind, cleaned.rows)
+                bad, file.bad = file.bad, []
+                yield Batch(file.layout.kind, cleaned.rows, path.name, bad)
             yield Batch(file.layout.kind, pa.table({}), path.name, file.bad)
         except InvalidInput as error:
             raise ExtractError(f"Source {source.name!r}, {path.name}: {error}", permanent=True) from error
 
 
-def usage_of(request: Request, found: Iterable[Batch]) -> Usage:
-    """Cleaned rows of any origin as usage; each batch is added up before the next is read."""
-    held, kept, kind, single = Held(), [], "daily", []
+def usage_of(request: Request, found: Iterable[Batch], daily: DailyRows) -> Usage:
+    """Cleaned rows of any origin as usage; each batch is added up before the next is read.
+
+    Rows come in any order, so the wanted ones are kept, small, until all were seen.
+    """
+    held, kept, single = Held(), Kept(), []
     for batch in found:
         held.see(batch)
         if batch.rows.num_rows:
-            kind = batch.kind
-            kept.append(_wanted(batch, request))
-            if kind == "events" and request.dataset.single_requests:
+            kept.kind = batch.kind
+            kept.tables.append(_wanted(batch, request))
+            if batch.kind == "events" and request.dataset.single_requests:
                 single.append(performance.events_of(_inside(batch, request)))
-    schema = days.EVENT_ROWS if kind == "events" else days.DAY_ROWS
-    rows = pa.concat_tables(kept).unify_dictionaries() if kept else schema.empty_table()
-    rows = rows.filter(_passes(rows, request.filters, held.names["key_id"]))
-    timed = None
-    if single:
-        events = pa.concat_tables(single)
-        events = events.filter(_passes(events, request.filters, held.names["key_id"]))
-        timed = performance.from_events(events, performance.wanted_days(request), request.period.zone)
-    return _placed(request, rows, held, timed, kind)
+    hourly = _hand_over(request, kept, held, daily)
+    timed = _timed(request, single, held) if single else None
+    usage = _told(request, kept.kind, held, timed)
+    listed = billing.files(daily.models, request.last_day)
+    return replace(usage, hourly=hourly, files=performance.files(timed) | listed)
 
 
-def _placed(request: Request, rows: pa.Table, held: Held, single: performance.Performance | None, kind: str) -> Usage:
+def _timed(request: Request, single: list[pa.Table], held: Held) -> performance.Performance:
+    events = pa.concat_tables(single)
+    events = events.filter(_passes(events, request.filters, held.names["key_id"]))
+    return performance.from_events(events, performance.wanted_days(request), request.period.zone)
+
+
+def _hand_over(request: Request, kept: Kept, held: Held, daily: DailyRows) -> pa.Table | None:
+    """Hand over the kept days; the answer is their hours, where the files tell them."""
+    zone, names, hours = request.period.zone, days.Names(**held.names), []
+
+    def read_days(first: date, last: date) -> pa.Table:
+        rows = pa.concat_tables(
+            [table.filter(_of_days(table, kept.kind, (first, last), zone)) for table in kept.tables]
+        )
+        return rows.filter(_passes(rows, request.filters, held.names["key_id"])).unify_dictionaries()
+
+    for rows in portions(request.first_day, request.last_day, read_days) if kept.tables else ():
+        if kept.kind == "events":
+            daily.add(days.place_days(rows, zone), names)
+            hours.append(days.place_hours(rows, zone))
+        else:
+            daily.add(days.aggregate(rows, KEYS["daily"]), names)
+    return days.joined_hours(hours) if kept.kind == "events" else None
+
+
+def _told(request: Request, kind: Kind, held: Held, single: performance.Performance | None) -> Usage:
+    """All that a reader must be told of the rows."""
     zone = request.period.zone if kind == "events" else "UTC"
     unavailable = {"rows": held.bad_rows()} if held.bad else {}
-    hourly = None
     if kind == "events":
-        hourly, rows = days.place_hours(rows, zone), days.place_days(rows, zone)
         seen = {days.wall(quarter, zone).date() for quarter in held.quarters}
     else:
-        rows, seen = days.aggregate(rows, KEYS["daily"]), held.days
+        seen = held.days
         unavailable["hourly"] = "The files hold one row a day, which tells no hours."
         unavailable |= performance.nothing("The files hold one row a day, which tells nothing of single requests.")
     unavailable |= single.unavailable if single else {}
     ends = {held.data_end.date(): held.data_end} if held.data_end else {}
     known = days.known_days(held.days, {}, ends)
-    rows = days.with_names(rows, days.Names(**held.names))
     return Usage(
-        daily=rows.append_column("list_price_usd", prices.list_prices(rows, request.last_day)),
-        hourly=hourly,
+        hourly=None,
         coverage=days.judge(request.first_day, request.last_day, zone, known, seen),
         day_zone=zone,
         unavailable=unavailable,
         data_as_of=held.data_end,
-        files=performance.files(single) | billing.files(rows, request.last_day),
         facts=performance.facts(single),
     )
 
@@ -175,9 +209,7 @@ def quarters(rows: pa.Table) -> Any:
 def _inside(batch: Batch, request: Request) -> pa.Table:
     """Events of the days that single requests are wanted of, with their quarter of an hour."""
     rows = batch.rows.append_column("quarter", quarters(batch.rows))
-    bounds = days.span(*performance.wanted_days(request), request.period.zone)
-    first, last = (int(moment.timestamp()) // days.QUARTER_SECONDS for moment in bounds)
-    return rows.filter(pc.and_(pc.greater_equal(rows["quarter"], first), pc.less(rows["quarter"], last)))
+    return rows.filter(_of_days(rows, "events", performance.wanted_days(request), request.period.zone))
 
 
 def _wanted(batch: Batch, request: Request) -> pa.Table:
@@ -185,14 +217,17 @@ def _wanted(batch: Batch, request: Request) -> pa.Table:
     events = batch.kind == "events"
     schema = days.EVENT_ROWS if events else days.DAY_ROWS
     table = (_event_rows(batch.rows) if events else batch.rows).select(schema.names).cast(schema)
-    if events:
-        start, end = days.span(request.first_day, request.last_day, request.period.zone)
-        first, last = (int(moment.timestamp()) // days.QUARTER_SECONDS for moment in (start, end))
-        inside = pc.and_(pc.greater_equal(table["quarter"], first), pc.less(table["quarter"], last))
-    else:
-        bounds = [pa.scalar(day, pa.date32()) for day in (request.first_day, request.last_day)]
-        inside = pc.and_(pc.greater_equal(table["day"], bounds[0]), pc.less_equal(table["day"], bounds[1]))
+    inside = _of_days(table, batch.kind, (request.first_day, request.last_day), request.period.zone)
     return days.aggregate(table.filter(inside), KEYS[batch.kind])
+
+
+def _of_days(rows: pa.Table, kind: Kind, wanted: tuple[date, date], zone: str) -> Any:
+    """Which rows, events by their quarter of an hour in `zone`, are of these days."""
+    if kind == "events":
+        first, end = (int(moment.timestamp()) // days.QUARTER_SECONDS for moment in days.span(*wanted, zone))
+        return pc.and_(pc.greater_equal(rows["quarter"], first), pc.less(rows["quarter"], end))
+    bounds = [pa.scalar(day, pa.date32()) for day in wanted]
+    return pc.and_(pc.greater_equal(rows["day"], bounds[0]), pc.less_equal(rows["day"], bounds[1]))
 
 
 def _event_rows(rows: pa.Table) -> pa.Table:

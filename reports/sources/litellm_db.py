@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from reports.errors import ExtractError
-from reports.sources import billing, days, performance, prices, query
+from reports.sources import billing, days, performance, query
+from reports.sources.daily import DailyRows, portions
 from reports.sources.litellm_tables import DAILY, LOGS, REQUIRED, TEAMS, TOKENS, Database, find_tables
 from reports.sources.snapshot import DIMENSIONS, Coverage, Usage
 from reports.sources.values import Request, Source, SourceReport
@@ -27,7 +28,7 @@ CACHE_COLUMNS = ("cache_read_input_tokens", "cache_creation_input_tokens")
 NO_COUNT = sa.cast(sa.null(), sa.BigInteger)
 
 
-def read(request: Request) -> Usage:
+def read(request: Request, daily: DailyRows) -> Usage:
     """Usage of the wanted days. Raises ExtractError where the database cannot be read or is not LiteLLM's."""
     zone, wanted = request.period.zone, (request.first_day, request.last_day)
     with query.reading(request.source.location(), request.source.name) as connection:
@@ -40,24 +41,52 @@ def read(request: Request) -> Usage:
             local = False
         if not hours_of:
             unavailable["hourly"] = why_not
-        events = _log_rows(database, request, hours_of, wide=local) if hours_of else None
-        rows = days.place_days(events, zone) if local else days.aggregate(_daily_rows(database, request), DAY_KEYS)
+        if local:
+            hourly = _read_local_days(database, request, daily)
+        else:
+            _read_days(database, request, daily)
+            hourly = _hours(database, request, hours_of) if hours_of else None
         coverage, data_as_of = _coverage(database, request, zone if local else "UTC")
         asked = hours_of if request.dataset.single_requests else None
         single = _single_requests(database, request, asked, zone if local else "UTC") if asked else None
         unavailable |= single.unavailable if single else {} if hours_of else performance.nothing(why_not)
         kept = _kept(database, request)
-    rows = days.with_names(rows, database.names)
     return Usage(
-        daily=rows.append_column("list_price_usd", prices.list_prices(rows, request.last_day)),
-        hourly=None if events is None else days.place_hours(events, zone),
+        hourly=hourly,
         coverage=coverage,
         day_zone=zone if local else "UTC",
         unavailable=unavailable,
         data_as_of=data_as_of,
-        files=performance.files(single) | billing.files(rows, request.last_day, **kept),
+        files=performance.files(single) | billing.files(daily.models, request.last_day, **kept),
         facts=performance.facts(single),
     )
+
+
+def _read_days(database: Database, request: Request, daily: DailyRows) -> None:
+    """Hand over UTC days, from the daily table."""
+
+    def read_days(first: date, last: date) -> pa.Table:
+        return _daily_rows(database, request, (first, last))
+
+    for rows in portions(request.first_day, request.last_day, read_days):
+        daily.add(days.aggregate(rows, DAY_KEYS), database.names)
+
+
+def _read_local_days(database: Database, request: Request, daily: DailyRows) -> pa.Table:
+    """Hand over the days of the period's zone, from the logs of single requests; the answer is their hours."""
+    zone, hours = request.period.zone, []
+
+    def read_days(first: date, last: date) -> pa.Table:
+        return _log_rows(database, request, (first, last), wide=True)
+
+    for events in portions(request.first_day, request.last_day, read_days):
+        daily.add(days.place_days(events, zone), database.names)
+        hours.append(days.place_hours(events, zone))
+    return days.joined_hours(hours)
+
+
+def _hours(database: Database, request: Request, wanted: tuple[date, date]) -> pa.Table:
+    return days.place_hours(_log_rows(database, request, wanted, wide=False), request.period.zone)
 
 
 def check(source: Source) -> SourceReport:
@@ -100,11 +129,11 @@ def _conditions(database: Database, request: Request, table: str, user: str) -> 
     return conditions
 
 
-def _daily_rows(database: Database, request: Request) -> pa.Table:
+def _daily_rows(database: Database, request: Request, wanted: tuple[date, date]) -> pa.Table:
     def number(name: str) -> Any:
         return database.column(DAILY, name)
 
-    last = request.last_day + timedelta(days=1)
+    first, end = wanted[0], wanted[1] + timedelta(days=1)
     select = sa.select(
         sa.func.left(number("date"), ISO_DAY),
         database.text(DAILY, "user_id"),
@@ -125,8 +154,8 @@ def _daily_rows(database: Database, request: Request) -> pa.Table:
         sa.cast(number("total_response_time_ms"), sa.Double),
         number("timed_requests"),
     ).where(
-        number("date") >= request.first_day.isoformat(),
-        number("date") < last.isoformat(),  # the day is text, and may carry a time
+        number("date") >= first.isoformat(),
+        number("date") < end.isoformat(),  # the day is text, and may carry a time
         *_conditions(database, request, DAILY, "user_id"),
     )
     return _with_teams(query.read_table(database.connection, select, days.DAY_ROWS), database.team_of_key)
@@ -300,10 +329,11 @@ def _why_no_logs(database: Database, wanted: tuple[date, date], zone: str) -> st
 
 def _daily_counts(database: Database, first: date, last: date) -> dict[date, int]:
     daily = database.tables[DAILY].c
+    day = sa.func.left(daily.date, ISO_DAY).label("day")  # a day may be there with a time and without
     rows = database.connection.execute(
-        sa.select(daily.date, sa.func.sum(daily.api_requests))
+        sa.select(day, sa.func.sum(daily.api_requests))
         .where(daily.date >= first.isoformat(), daily.date < (last + timedelta(days=1)).isoformat())
-        .group_by(daily.date)
+        .group_by(sa.literal_column("day"))
     )
     return {_day(day): int(requests) for day, requests in rows}
 

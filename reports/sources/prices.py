@@ -6,7 +6,7 @@ nothing here asks the network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -110,9 +110,14 @@ def list_prices(rows: pa.Table, on: date, own: PriceList | None = None) -> pa.Ar
     return pa.array(total, pa.float64(), from_pandas=True)  # NaN is NULL
 
 
-def price_table(rows: pa.Table, on: date, own: PriceList | None = None) -> pa.Table:
-    """The list prices of the models and providers in `rows`, in USD for one token; those nobody lists are left out."""
-    found = [(pair, price_of(*pair, on, own)) for pair in sorted(set(_pairs(rows)[0]))]
+def models_in(rows: pa.Table) -> set[tuple[str, str]]:
+    """The models in `rows`, each with its provider."""
+    return set(_pairs(rows)[0])
+
+
+def price_table(models: Iterable[tuple[str, str]], on: date, own: PriceList | None = None) -> pa.Table:
+    """The list prices of `models` (with their providers) in USD for one token; those nobody lists are left out."""
+    found = [(pair, price_of(*pair, on, own)) for pair in sorted(models)]
     known = [
         (*pair, price.input, price.output, price.cache_read, price.cache_creation) for pair, price in found if price
     ]

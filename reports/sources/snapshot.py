@@ -13,7 +13,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -91,9 +91,8 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Usage:
-    """What an adapter read: rows in the snapshot's schemas and all that a reader must be told about them."""
+    """What an adapter read beside the daily rows, and all that a reader must be told about both."""
 
-    daily: pa.Table
     hourly: pa.Table | None
     coverage: Coverage
     day_zone: str
@@ -103,9 +102,8 @@ class Usage:
     facts: JsonDict = field(default_factory=dict)  # what a reader of those files must be told
 
 
-def write_usage(request: Request, usage: Usage, folder: Path) -> None:
-    """Write a usage snapshot into the existing `folder`."""
-    write_parquet(usage.daily, DAILY_SCHEMA, folder / DAILY_FILE)
+def write_usage(request: Request, usage: Usage, rows: int, folder: Path) -> None:
+    """Complete a usage snapshot in `folder`, which holds its `rows` daily rows already."""
     if usage.hourly is not None:
         write_parquet(usage.hourly, HOURLY_SCHEMA, folder / HOURLY_FILE)
     for name, table in usage.files.items():
@@ -118,15 +116,50 @@ def write_usage(request: Request, usage: Usage, folder: Path) -> None:
         "unavailable": dict(usage.unavailable),
         "data_as_of": usage.data_as_of.isoformat() if usage.data_as_of else None,
     }
-    write_meta(request, folder, facts, usage.daily.num_rows)
+    write_meta(request, folder, facts, rows)
+
+
+class RowGroups:
+    """A Parquet file on its way, in the order and types of its schema; at most one group of its rows is held.
+
+    Groups are filled to the brim however the rows arrive, so that equal rows give equal bytes.
+    """
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+        self._waiting: list[pa.Table] = []
+        self.rows = 0
+
+    def add(self, table: pa.Table) -> None:
+        start = 0
+        while start < table.num_rows:
+            room = ROW_GROUP_ROWS - self.rows % ROW_GROUP_ROWS
+            part = table.slice(start, room).select(self._writer.schema.names).cast(self._writer.schema)
+            self._waiting.append(part)
+            self.rows += part.num_rows
+            start += part.num_rows
+            if self.rows % ROW_GROUP_ROWS == 0:
+                self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            group = pa.concat_tables(self._waiting).combine_chunks()
+            self._waiting.clear()
+            self._writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+
+
+@contextmanager
+def row_groups(path: Path, schema: pa.Schema) -> Iterator[RowGroups]:
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        file = RowGroups(writer)
+        yield file
+        file.flush()
 
 
 def write_parquet(table: pa.Table, schema: pa.Schema, path: Path) -> None:
-    """Write `table` in the order and types of `schema`, a slice at a time, so that texts are never all unfolded."""
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for start in range(0, table.num_rows, ROW_GROUP_ROWS):
-            rows = table.slice(start, ROW_GROUP_ROWS).select(schema.names).cast(schema)
-            writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+    """Write `table` in the order and types of `schema`, a group at a time, so that texts are never all unfolded."""
+    with row_groups(path, schema) as file:
+        file.add(table)
 
 
 def write_meta(request: Request, folder: Path, facts: JsonDict, rows: int) -> None:
@@ -210,10 +243,14 @@ class SnapshotCache:
     def prune(self, older_than: datetime) -> int:
         """Remove snapshots extracted before `older_than` (aware) and what a crash left; returns how many."""
         removed = 0
-        for folder in [*self._folder.glob("*/*"), *self._folder.glob("*/.*.part")]:
-            if folder.stat().st_mtime < older_than.timestamp():
+        for folder in list(self._folder.glob("*/*")):  # pathlib's * finds .part folders too
+            if _changed_before(folder, older_than):
                 shutil.rmtree(folder, ignore_errors=True)
                 removed += 1
+        for folder in list(self._folder.glob("*")):
+            if _changed_before(folder, older_than):
+                with suppress(OSError):  # something is in it
+                    folder.rmdir()
         return removed
 
     def _lock(self, key: str) -> threading.Lock:
@@ -229,6 +266,13 @@ class SnapshotCache:
                 except ExtractError:  # altered or cut short on disk: made again, and pruned in its time
                     continue
         return None
+
+
+def _changed_before(folder: Path, moment: datetime) -> bool:
+    try:
+        return folder.stat().st_mtime < moment.timestamp()
+    except FileNotFoundError:  # another runner sweeps, too
+        return False
 
 
 def request_key(request: Request) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,8 @@ from sqlalchemy.engine import Connection, CursorResult
 from reports.errors import ExtractError, InvalidInput
 from reports.model import JsonDict
 from reports.sources import days, query
-from reports.sources.columns import clean, find_layout
+from reports.sources.columns import BadRow, clean, find_layout
+from reports.sources.daily import DailyRows
 from reports.sources.files import Batch, usage_of
 from reports.sources.snapshot import DATA_FILE, Usage, write_meta, write_parquet
 from reports.sources.values import Request, Source, SourceReport
@@ -52,7 +54,7 @@ def extract_rows(request: Request, folder: Path) -> None:
     write_meta(request, folder, facts, table.num_rows)
 
 
-def read(request: Request) -> Usage:
+def read(request: Request, daily: DailyRows) -> Usage:
     """Usage rows by the query in the source's options, whose columns go by our names or by the source's map."""
     source, statement = request.source, request.source.options.get("sql")
     if not statement:
@@ -61,13 +63,23 @@ def read(request: Request) -> Usage:
             "or give the template's dataset a query."
         )
         raise ExtractError(message, permanent=True)
-    table = _rows(request, str(statement), (request.first_day, request.last_day))
-    try:
-        layout = find_layout(table.column_names, source.options.get("map") or {}, source.options)
-    except InvalidInput as error:
-        raise ExtractError(f"Source {source.name!r}, its query: {error}", permanent=True) from error
-    cleaned = clean(table, layout)
-    return usage_of(request, [Batch(layout.kind, cleaned.rows, "the query", cleaned.bad)])
+    return usage_of(request, _usage_rows(request, str(statement)), daily)
+
+
+def _usage_rows(request: Request, statement: str) -> Iterator[Batch]:
+    source, seen = request.source, 0
+    bad: list[BadRow] = []
+    with _answered(request, statement, (request.first_day, request.last_day)) as (names, tables):
+        try:
+            layout = find_layout(names, source.options.get("map") or {}, source.options)
+        except InvalidInput as error:
+            raise ExtractError(f"Source {source.name!r}, its query: {error}", permanent=True) from error
+        for table in tables:
+            cleaned = clean(table, layout)
+            bad += [replace(each, row=seen + each.row + 1) for each in cleaned.bad]
+            seen += table.num_rows
+            yield Batch(layout.kind, cleaned.rows)
+    yield Batch(layout.kind, pa.table({}), "the query", bad)
 
 
 def check(source: Source) -> SourceReport:
@@ -79,15 +91,24 @@ def check(source: Source) -> SourceReport:
 
 
 def _rows(request: Request, statement: str, wanted: tuple[date, date]) -> pa.Table:
-    with query.reading(request.source.location(), request.source.name) as connection:
-        values = _values(request, wanted, connection.dialect.name)
-        with closing(_execute(connection, statement, values)) as result:
-            names = _names(result, request.source.name)
-            tables = list(_tables(result, names, request.source.name))
+    with _answered(request, statement, wanted) as (names, portions):
+        tables = list(portions)
     if not tables:
         return pa.table({name: pa.nulls(0, pa.string()) for name in names})
     table = _joined(tables)
     return table.cast(pa.schema([_settled(field) for field in table.schema]))
+
+
+@contextmanager
+def _answered(
+    request: Request, statement: str, wanted: tuple[date, date]
+) -> Iterator[tuple[list[str], Iterator[pa.Table]]]:
+    """The names of the query's columns and its rows, a portion at a time as the database gives them."""
+    with query.reading(request.source.location(), request.source.name) as connection:
+        values = _values(request, wanted, connection.dialect.name)
+        with closing(_execute(connection, statement, values)) as result:
+            names = _names(result, request.source.name)
+            yield names, _tables(result, names, request.source.name)
 
 
 def _execute(connection: Connection, statement: str, values: dict[str, str]) -> CursorResult[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -237,6 +238,26 @@ def test_a_query_can_give_usage(tmp_path: Path) -> None:
         rows_ = pd.read_parquet(snapshot.path / "daily.parquet")
         assert (rows_["requests"].sum(), rows_["spend_usd"].sum()) == (requests, spend)
         assert pd.read_parquet(snapshot.path / "hourly.parquet")["requests"].sum() == requests
+
+
+def test_bad_rows_of_a_query_are_numbered_over_all_its_portions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.sources.query.ROWS_A_CHUNK", 2)
+    with sqlite3.connect(tmp_path / "gateway.db") as connection:
+        connection.execute("CREATE TABLE calls (day, requests, prompt_tokens, completion_tokens, user)")
+        rows = [("2026-11-21", 1, 1, 1, None)] * 4 + [("2026-11-22", 1, "many", 1, "ann")]
+        connection.executemany("INSERT INTO calls VALUES (?, ?, ?, ?, ?)", rows)
+    source = Source("gateway", "sql", f"sqlite:///{tmp_path / 'gateway.db'}", {"sql": "SELECT * FROM calls"})
+    snapshot = extract(source, Dataset("usage"), WEEK, None, Filters(), tmp_path / "s", store_url="", at=NOW)
+    assert pd.read_parquet(snapshot.path / "daily.parquet")["requests"].tolist() == [4]
+    assert "the query, row 5: prompt_tokens" in snapshot.meta["unavailable"]["rows"]
+
+
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match=r"source usage: .*pip install 'gazette\[postgres\]'"):
+        check(Source("usage", "sql", "postgresql://nobody@127.0.0.1/none"), store_url="")
 
 
 def test_a_connection_without_a_query_gives_no_usage(url: str, tmp_path: Path) -> None:
