@@ -6,8 +6,9 @@ what a column means.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,8 @@ from reports.errors import InvalidInput
 Parsed = tuple[Any, Any]  # the values, NULL where bad or empty; and which are bad
 
 MOMENT = pa.timestamp("us")  # UTC
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)  # that usage can be of; others are slips of a clock
+MOST = 10**15  # of a count or a number in one cell; the sum of thousands of them still fits 64 bits
 KEY_LENGTH = 255  # characters of a text that is part of a key
 MOMENT_TEXT = (
     r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:\d\d|[+-]\d\d\d\d|[+-]\d\d)?|\d{9,13}(\.\d+)?)$"
@@ -47,7 +50,7 @@ def _matched(texts: Any, pattern: str) -> Parsed:
 def counts(column: Any) -> Parsed:
     if _is_text(column):
         texts, bad = _matched(_trimmed(column), r"^\d{1,18}(\.0*)?$")
-        return pc.cast(pc.replace_substring_regex(texts, r"\.0*$", ""), pa.int64()), bad
+        return _within(pc.cast(pc.replace_substring_regex(texts, r"\.0*$", ""), pa.int64()), bad, 0, MOST)
     values, bad = numbers(column)
     whole = pc.fill_null(pc.equal(pc.floor(values), values), True)
     bad = pc.or_(bad, pc.invert(whole))
@@ -63,9 +66,16 @@ def numbers(column: Any) -> Parsed:
     else:
         bad = pa.array([False] * len(column), pa.bool_())
         column = _cast(column, pa.float64())
-    usable = pc.fill_null(pc.and_(pc.is_finite(column), pc.greater_equal(column, 0.0)), True)
-    bad = pc.or_(bad, pc.invert(usable))
-    return pc.if_else(bad, pa.scalar(None, pa.float64()), column), bad
+    bad = pc.or_(bad, pc.fill_null(pc.is_nan(column), False))
+    return _within(column, bad, 0.0, float(MOST))
+
+
+def _within(values: Any, bad: Any, least: Any, most: Any) -> Parsed:
+    """The values from `least` to `most`, NULL for others; and which are bad, those that were before included."""
+    bounds = [pa.scalar(bound, values.type) for bound in (least, most)]
+    outside = pc.or_(pc.less(values, bounds[0]), pc.greater(values, bounds[1]))
+    bad = pc.or_(bad, pc.fill_null(outside, False))
+    return pc.if_else(bad, pa.scalar(None, values.type), values), bad
 
 
 def _cast(column: Any, type_: pa.DataType) -> Any:
@@ -76,13 +86,27 @@ def _cast(column: Any, type_: pa.DataType) -> Any:
 
 
 def texts_of(column: Any) -> Parsed:
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):  # as some write texts into Parquet
+        column = pa.array([None if value is None else _decoded(value) for value in column.to_pylist()], pa.string())
     texts = column if _is_text(column) else _cast(column, pa.string())
     long = pc.greater(pc.utf8_length(texts), KEY_LENGTH)
     bad = pc.fill_null(pc.or_(long, pc.match_substring(texts, "\0")), False)
     return pc.if_else(bad, pa.scalar(None, pa.string()), pc.cast(texts, pa.string())), bad
 
 
+def _decoded(value: bytes) -> str:
+    """A NUL, which is refused, for what is no UTF-8."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\0"
+
+
 def dates(column: Any) -> Parsed:
+    return _within(*_dates(column), FIRST_DAY, LAST_DAY)
+
+
+def _dates(column: Any) -> Parsed:
     if not _is_text(column):
         return _cast(column, pa.date32()), pa.array([False] * len(column), pa.bool_())
     texts, bad = _matched(_trimmed(column), r"^\d{4}-\d\d-\d\d$")
@@ -102,6 +126,12 @@ def truths(column: Any) -> Parsed:
 
 
 def moments(column: Any, zone: str) -> Parsed:
+    end = LAST_DAY + timedelta(days=1)
+    bounds = [datetime(day.year, day.month, day.day) for day in (FIRST_DAY, end)]  # noqa: DTZ001  UTC, as the values
+    return _within(*_moments(column, zone), *bounds)
+
+
+def _moments(column: Any, zone: str) -> Parsed:
     never = pa.array([False] * len(column), pa.bool_())
     if pa.types.is_timestamp(column.type):
         return _in_utc(column, zone), never
@@ -136,7 +166,10 @@ def _epochs(seconds: Any) -> Any:
 
 
 def _moment(text: str, zone: str) -> datetime:
-    moment = datetime.fromisoformat(text) if not text.isdecimal() else datetime.fromtimestamp(int(text), UTC)
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        seconds = float(text)
+        return datetime(1970, 1, 1) + timedelta(microseconds=int(seconds * (1e3 if seconds > 1e11 else 1e6)))  # noqa: DTZ001
+    moment = datetime.fromisoformat(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC).replace(tzinfo=None)
 
 
@@ -146,7 +179,7 @@ def _one_by_one(texts: Any, bad: Any, parse: Callable[[str], Any], type_: pa.Dat
         try:
             values.append(None if text is None else parse(text))
             wrong.append(False)
-        except ValueError:
+        except (ValueError, OverflowError):
             values.append(None)
             wrong.append(True)
     return pa.array(values, type_), pc.or_(bad, pa.array(wrong, pa.bool_()))
@@ -172,9 +205,9 @@ READERS: dict[str, Callable[[Any], Parsed]] = {
     "truth": truths,
 }
 REASONS = {
-    "text": f"holds a NUL or more than {KEY_LENGTH} characters",
-    "count": "is no whole number from 0 up",
-    "number": "is no number from 0 up",
+    "text": f"holds a NUL, no UTF-8 or more than {KEY_LENGTH} characters",
+    "count": "is no whole number from 0 to 10^15",
+    "number": "is no number from 0 to 10^15",
     "moment": "is no moment such as 2026-11-22T08:30:00Z",
     "day": "is no day such as 2026-11-22",
     "truth": "is neither true nor false",

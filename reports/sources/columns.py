@@ -6,6 +6,8 @@ never guessed at. Nothing here reads a file or writes a table.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -139,13 +141,14 @@ def find_layout(names: Sequence[str], pairs: Mapping[str, str], options: JsonDic
         raise InvalidInput("zone", f"must be an IANA time zone such as Europe/Berlin, not {zone!r}")
     if set(SERVEGEN) <= set(names):
         return _servegen_layout(mapped, options)
-    small = {name.lower().strip(): name for name in names}
+    small = {name.lower().strip(): name for name in names} | {name: name for name in names}
     found: dict[str, str | Constant] = {}
     for ours in EVENT_FIELDS.keys() | DAILY_FIELDS.keys():
         called = [small[name] for name in (ours, *SYNONYMS.get(ours, ())) if name in small]
         if called:
             found[ours] = called[0]
     columns = found | mapped
+    _check_unique(columns, names)
     kind: Kind = "events" if "started_at" in columns and not ("day" in columns and "requests" in columns) else "daily"
     _check_required("events" if "day" not in columns else kind, columns, names)
     return Layout(kind, {ours: theirs for ours, theirs in columns.items() if ours in FIELDS[kind]}, zone=zone)
@@ -157,6 +160,14 @@ def _check_required(kind: Kind, columns: Mapping[str, str | Constant], names: Se
             other = " (or day, for daily rows)" if field_ == "started_at" else ""
             raise InvalidInput(
                 field_, f"no column of the file is it{other}. Name it with --map {field_}=COLUMN. {_columns(names)}"
+            )
+
+
+def _check_unique(columns: Mapping[str, str | Constant], names: Sequence[str]) -> None:
+    for ours, theirs in columns.items():
+        if isinstance(theirs, str) and names.count(theirs) > 1:
+            raise InvalidInput(
+                "file", f"its header names {theirs!r} twice, so which is {ours} is not known; rename one"
             )
 
 
@@ -249,10 +260,27 @@ def _bad_rows(reasons: Iterable[tuple[Any, str, str]], batch: pa.Table, layout: 
     for mask, name, reason in reasons:
         for index in pc.indices_nonzero(mask).to_pylist():
             theirs = layout.columns.get(name)
-            value = batch[theirs][index].as_py() if isinstance(theirs, str) else None
+            if index in found:
+                continue
+            value = _plain(batch[theirs][index]) if isinstance(theirs, str) else None
             shown = reason if value is None or value == "" else f"{value!r} {reason}"
-            found.setdefault(index, BadRow(index, theirs if isinstance(theirs, str) else name, shown))
+            text = _as_line([_plain(column[index]) for column in batch.columns])
+            found[index] = BadRow(index, theirs if isinstance(theirs, str) else name, shown, text)
     return list(found.values())
+
+
+def _plain(value: Any) -> Any:
+    try:
+        return value.as_py()
+    except (ValueError, OverflowError):  # a moment that Python has no date for
+        return str(value.cast(pa.string()).as_py())
+
+
+def _as_line(values: Sequence[Any]) -> str:
+    """One row as it would stand in a CSV file."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(values)
+    return line.getvalue()
 
 
 def _servegen(batch: pa.Table, day_zero: date) -> tuple[pa.Table, int]:

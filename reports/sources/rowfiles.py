@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -107,7 +108,9 @@ class _readable:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, UnicodeDecodeError):
             raise InvalidInput("file", f"{self._path.name} is not UTF-8 text; save it as CSV in UTF-8") from error
-        if isinstance(error, (OSError, EOFError, pa.ArrowInvalid)):
+        if isinstance(error, pa.ArrowInvalid) and "invalid UTF8" in str(error):
+            raise InvalidInput("file", f"{self._path.name} is not UTF-8 text; save it as CSV in UTF-8") from error
+        if isinstance(error, (OSError, EOFError, zlib.error, csv.Error, pa.ArrowException)):
             raise InvalidInput("file", f"{self._path.name} cannot be read: {error}") from error
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +24,7 @@ from sqlalchemy.engine import make_url
 from reports.errors import InvalidInput
 from reports.model import JsonDict
 from reports.sources import bulk, days, embedded
-from reports.sources.columns import BadRow, Kind
+from reports.sources.columns import BadRow, Cleaned, Kind
 from reports.sources.rowfiles import RowFile, open_rows
 from reports.sources.snapshot import NAMES
 from reports.store import usage_tables as tables
@@ -30,6 +32,8 @@ from reports.store.engine import Database
 
 Progress = Callable[[int], None]  # how many rows were read so far
 REJECTED_DIR = "rejected"
+LONGEST_NAME = 200  # characters of the file's name in that of its side file
+SHOWN = 5  # rejected rows that are named at once
 NAME_TABLES = {
     "user_id": (tables.users, "name"),
     "key_id": (tables.keys, "alias"),
@@ -73,12 +77,12 @@ def import_usage(
     database = Database(store_url)
     try:
         _check_kind(database, source, file.layout.kind)
-        writing = _Writing(database, source, file, progress or (lambda read: None))
-        writing.events() if file.layout.kind == "events" else writing.daily()
-        writing.names_and_coverage()
+        with SideFile(path, _data_dir(store_url, options)) as rejected:
+            writing = _Writing(database, source, file, rejected, progress or (lambda read: None))
+            writing.all()
     finally:
         database.close()
-    return _report(file, writing, _data_dir(store_url, options))
+    return _report(file, writing)
 
 
 def _check_kind(database: Database, source: str, kind: Kind) -> None:
@@ -100,26 +104,41 @@ class _Writing:
     database: Database
     source: str
     file: RowFile
+    rejected: SideFile
     progress: Progress
     added: int = 0
+    written: bool = False
     good: int = 0
     ends: dict[date, datetime] = field(default_factory=dict)  # UTC day -> its last moment
     names: dict[str, dict[str, str]] = field(default_factory=lambda: {id: {} for id in NAMES})
 
+    def all(self) -> None:
+        """The whole file, as far as it can be read. Raises InvalidInput, which says how far that was."""
+        try:
+            self.events() if self.file.layout.kind == "events" else self.daily()
+        except InvalidInput as error:
+            if self.written:
+                self.names_and_coverage()
+                told = f"{error.message}. What stands before is imported; import the whole file again once it is mended"
+                raise InvalidInput(error.field, told) from error
+            raise
+        self.names_and_coverage()
+
     def events(self) -> None:
         ids = _RequestIds()
-        for raw, cleaned in self.file.batches():
+        for raw, cleaned in self._batches():
             rows = cleaned.rows
             given = rows["request_id"]
-            made = pa.array(ids.of(raw, cleaned.positions), pa.string())
-            rows = _with(rows, "request_id", pc.if_else(pc.equal(given, ""), made, given))
+            if pc.any(pc.equal(given, "")).as_py():
+                made = pa.array(ids.of(raw, cleaned.positions), pa.string())
+                rows = _with(rows, "request_id", pc.if_else(pc.equal(given, ""), made, given))
             for chunk in bulk.chunks(_last_of_each(self._sourced(rows))):
                 self._write(tables.usage_events, _with_status(chunk))
             self._note(rows, pc.cast(rows["started_at"], pa.date32()), rows["started_at"])
 
     def daily(self) -> None:
         kept = []
-        for _, cleaned in self.file.batches():
+        for _, cleaned in self._batches():
             rows = cleaned.rows
             kept.append(days.aggregate(rows.select(days.DAY_ROWS.names).cast(days.DAY_ROWS), embedded.DAY_KEYS))
             self._note(rows, rows["day"], None)
@@ -150,12 +169,20 @@ class _Writing:
             )
             bulk.upsert(connection, tables.coverage, self._sourced(rows))
 
+    def _batches(self) -> Iterator[tuple[pa.Table, Cleaned]]:
+        for raw, cleaned in self.file.batches():
+            self.rejected.keep(self.file.bad)
+            self.file.bad.clear()
+            yield raw, cleaned
+        self.rejected.keep(self.file.bad)
+
     def _sourced(self, rows: pa.Table) -> pa.Table:
         return rows.append_column("source", pa.repeat(self.source, rows.num_rows))
 
     def _write(self, table: sa.Table, rows: pa.Table) -> None:
         with self.database.writing() as connection:
             self.added += bulk.upsert(connection, table, rows)
+        self.written = True
         self.progress(self.file.read)
 
     def _note(self, rows: pa.Table, day: Any, moments: Any) -> None:
@@ -185,7 +212,7 @@ class _RequestIds:
 
     def of(self, raw: pa.Table, positions: Any) -> list[str]:
         rows = raw.take(pa.array(positions))
-        texts = [pc.fill_null(pc.cast(rows[name], pa.string()), "\0") for name in rows.column_names]
+        texts = [pc.fill_null(_as_text(column), "\0") for column in rows.columns]
         contents = pc.binary_join_element_wise(*texts, "\x1f").to_pylist()
         return [self._id(content) for content in contents]
 
@@ -194,6 +221,13 @@ class _RequestIds:
         number = self._seen.get(digest, 0) + 1
         self._seen[digest] = number
         return digest.hex() if number == 1 else f"{digest.hex()}-{number}"
+
+
+def _as_text(column: Any) -> Any:
+    try:
+        return pc.cast(column, pa.string())
+    except pa.ArrowException:  # lists, structures, and bytes that are no text
+        return pa.array([None if value is None else json.dumps(value, default=str) for value in column.to_pylist()])
 
 
 def _last_of_each(rows: pa.Table) -> pa.Table:
@@ -224,29 +258,54 @@ def _data_dir(store_url: str, options: JsonDict) -> Path:
     return Path(str(url.database)).parent if url.get_backend_name() == "sqlite" else Path()
 
 
-def _report(file: RowFile, writing: _Writing, data_dir: Path) -> ImportReport:
-    bad = sorted(file.bad, key=lambda row: row.row)
+def _report(file: RowFile, writing: _Writing) -> ImportReport:
+    rejected = writing.rejected
     return ImportReport(
         read=file.read,
         added=writing.added,
         updated=max(writing.good - writing.added, 0),
-        rejected=len(bad),
+        rejected=rejected.count,
         first_day=min(writing.ends, default=None),
         last_day=max(writing.ends, default=None),
-        rejected_file=_keep_rejected(file.path, bad, data_dir) if bad else None,
-        first_rejected=tuple(f"row {row.row}, {row.column or 'columns'}: {row.reason}" for row in bad[:5]),
+        rejected_file=rejected.path if rejected.count else None,
+        first_rejected=tuple(rejected.first),
         notes=file.notes(),
     )
 
 
-def _keep_rejected(path: Path, bad: Sequence[BadRow], data_dir: Path) -> Path:
-    """The side file: one line a rejected row, with its number, column and reason."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:8]
-    kept = data_dir / REJECTED_DIR / f"{path.name}-{digest}.csv"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with kept.open("w", newline="", encoding="utf-8") as side:
-        writer = csv.writer(side)
-        writer.writerow(["row", "column", "reason", "text"])
-        writer.writerows([row.row, row.column, row.reason, row.text] for row in bad)
-    return kept
+class SideFile:
+    """Rejected rows as they come, one line each: number, column, reason, the row itself. Made with the first one."""
+
+    def __init__(self, rejecting: Path, data_dir: Path) -> None:
+        self.count = 0
+        self.first: list[str] = []
+        self._rejecting = rejecting
+        self._folder = data_dir / REJECTED_DIR
+        self._file: IO[str] | None = None
+
+    @cached_property
+    def path(self) -> Path:
+        """The same for the same content."""
+        with self._rejecting.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:8]
+        return self._folder / f"{self._rejecting.name[:LONGEST_NAME]}-{digest}.csv"
+
+    def keep(self, bad: Sequence[BadRow]) -> None:
+        if not bad:
+            return
+        if self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("w", newline="", encoding="utf-8")
+            csv.writer(self._file).writerow(["row", "column", "reason", "text"])
+        ordered = sorted(bad, key=lambda row: row.row)
+        csv.writer(self._file).writerows([row.row, row.column, row.reason, row.text] for row in ordered)
+        self.count += len(bad)
+        shown = [f"row {row.row}, {row.column or 'columns'}: {row.reason}" for row in ordered]
+        self.first += shown[: SHOWN - len(self.first)]
+
+    def __enter__(self) -> SideFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from reports.access import CONSOLE, Desk
-from reports.errors import NotFound
+from reports.errors import InvalidInput, NotFound
+from reports.intake import checked_name
 from reports.service import Service
 from reports.settings import load_settings
 from reports.sources import Source
@@ -35,9 +36,10 @@ def import_file(
     """Import a file; the same file again adds nothing. Rows that cannot be used are kept in a side file."""
     from reports.sources.usage_import import import_usage  # noqa: PLC0415  loads pyarrow
 
-    settings = load_settings()
+    settings, source = load_settings(), checked_name("source", source)
     options = {"zone": zone, "day_zero": day_zero, "data_dir": str(settings.data_dir)}
     with opened_service(settings) as service:
+        _check_ours(service, source)
         with console.progress(f"importing {file.name}") as progress:
             report = import_usage(
                 settings.store_url, file, source, console.pairs(column, field="map"), options, progress
@@ -47,13 +49,25 @@ def import_file(
         console.show_json(report)
     else:
         console.show(f"{report.read:,} rows read, {report.added:,} added, {report.updated:,} updated.")
-        console.show(f"{source} now covers {report.first_day} to {report.last_day} (UTC days of this file).")
+        if report.first_day is not None:
+            console.show(f"{source} now covers {report.first_day} to {report.last_day} (UTC days of this file).")
         for line in report.notes:
             console.show(line)
     if report.rejected:
         console.note(f"{report.rejected:,} rows could not be used; they are kept in {report.rejected_file}:")
         for line in report.first_rejected:
             console.note(f"  {line}")
+
+
+def _check_ours(service: Service, name: str) -> None:
+    """Rows imported under the name of another kind of source would never be read."""
+    try:
+        there = service.source(name)
+    except NotFound:
+        return
+    if there.kind != "embedded" or there.synthetic:
+        what = "synthetic" if there.synthetic else f"of kind {there.kind}, which reads elsewhere"
+        raise InvalidInput("source", f"{name!r} is {what}; import under another name with --source NAME")
 
 
 def _make_known(service: Service, name: str) -> None:

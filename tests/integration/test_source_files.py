@@ -106,7 +106,7 @@ def test_bad_rows_are_counted_and_named(folder: Path, tmp_path: Path) -> None:
     snapshot = take(source(folder), tmp_path)
     told = snapshot.meta["unavailable"]["rows"]
     assert told == (
-        "1 rows could not be used: 2026-11-20.csv, row 3: prompt_tokens 'many' is no whole number from 0 up."
+        "1 rows could not be used: 2026-11-20.csv, row 3: prompt_tokens 'many' is no whole number from 0 to 10^15."
     )
     assert daily(snapshot)["requests"].sum() == 3
 

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from reports.errors import InvalidInput
 from reports.model import Filters, Period
 from reports.sources import Snapshot, Source, check, extract
-from reports.sources.usage_import import ImportReport, import_usage
+from reports.sources.columns import BadRow
+from reports.sources.usage_import import ImportReport, SideFile, import_usage
 from reports.store.engine import Database
 from reports.store.usage_tables import usage_events
 from reports.templates import Dataset
@@ -215,6 +216,7 @@ def test_bad_rows_are_counted_named_and_kept(sqlite_url: str, tmp_path: Path) ->
     assert "'yesterday' is no moment" in kept["reason"][0]
     assert "3 values for 12 columns" in kept["reason"][3]
     assert kept["reason"][6] == "is empty"
+    assert kept["text"].tolist() == [*bad, "r11,2026-11-20T11:00:00Z,u1,,k1,,m1,p1,1,1,nan,success"]
     assert report.first_rejected[0].startswith("row 4, started_at")
 
 
@@ -288,6 +290,80 @@ def test_a_broken_file_is_refused_as_such(sqlite_url: str, tmp_path: Path, name:
     with pytest.raises(InvalidInput) as caught:
         load(sqlite_url, path)
     assert caught.value.field == "file"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("utf16.csv", EVENTS.encode("utf-16"), "save it as CSV in UTF-8"),
+        ("flipped.csv.gz", b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03" + b"\xff" * 50, "cannot be read"),
+        ("one-line.csv", b'{"rows": "' + b"x" * 200_000 + b'"}', "cannot be read"),
+        ("empty.parquet", b"", "cannot be read"),
+        ("twice.csv", EVENTS.replace("provider", "model").encode(), "names 'model' twice"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(
+    sqlite_url: str, tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match=words) as caught:
+        load(sqlite_url, path)
+    assert caught.value.field == "file"
+
+
+def test_what_stands_before_a_broken_place_is_imported_and_the_rest_when_it_is_mended(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.sources.rowfiles.BLOCK_BYTES", 1 << 10)
+    header, *rows = EVENTS.splitlines()
+    text = "\n".join([header, *(rows[0].replace("r1", f"a{number}") for number in range(100))]) + "\n"
+    path = write(tmp_path, text)
+    path.write_bytes(text.encode() + rows[1].replace("Ann", "J\xfcrgen").encode("latin-1") + b"\n")
+    with pytest.raises(InvalidInput, match="What stands before is imported"):
+        load(sqlite_url, path)
+    before = int(daily(take(sqlite_url, tmp_path, NOVEMBER))["requests"].sum())
+    assert 0 < before <= 100
+    path.write_text(text + rows[1].replace("Ann", "J\xfcrgen") + "\n", encoding="utf-8")
+    assert load(sqlite_url, path).added == 101 - before
+
+
+def test_columns_that_nobody_wants_may_be_of_any_name_and_type(sqlite_url: str, tmp_path: Path) -> None:
+    plain = [line.partition(",")[2] for line in EVENTS.splitlines()]  # without request ids: the content makes them
+    trailing = write(tmp_path, "\n".join(f"{line},," for line in plain) + "\n", "trailing.csv")
+    assert [load(sqlite_url, trailing, source="a").added for _ in range(2)] == [3, 0]
+    frame = pd.read_csv(write(tmp_path, "\n".join(plain) + "\n", "plain.csv"))
+    table = pa.Table.from_pandas(frame).append_column("tags", pa.array([["x"], [], None]))
+    table = table.append_column("meta", pa.array([{"a": 1}, None, {"a": None}])).append_column(
+        "raw", pa.array([b"\xff"] * 3)
+    )
+    pq.write_table(table, tmp_path / "nested.parquet")
+    assert [load(sqlite_url, tmp_path / "nested.parquet", source="b").added for _ in range(2)] == [3, 0]
+
+
+def test_a_column_of_our_name_goes_before_one_in_other_letters(sqlite_url: str, tmp_path: Path) -> None:
+    text = EVENTS.replace("status\n", "status,Model\n").replace("success\n", "success,M\n")
+    load(sqlite_url, write(tmp_path, text.replace("failure\n", "failure,M\n")))
+    assert set(daily(take(sqlite_url, tmp_path, NOVEMBER))["model"]) == {"m1", "m2"}
+
+
+def test_rejected_rows_are_not_held(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reports.sources.rowfiles.BLOCK_BYTES", 1 << 10)
+    header, row, *_ = EVENTS.splitlines()
+    path = write(tmp_path, "\n".join([header, *[row.replace("2026", "year")] * 200]) + "\n")
+    most = 0
+    keep = SideFile.keep
+
+    def watched(self: SideFile, bad: list[BadRow]) -> None:
+        nonlocal most
+        most = max(most, len(bad))
+        keep(self, bad)
+
+    monkeypatch.setattr(SideFile, "keep", watched)
+    report = load(sqlite_url, path)
+    assert (report.rejected, len(report.first_rejected)) == (200, 5)
+    assert len(pd.read_csv(report.rejected_file)) == 200
+    assert most < 50
 
 
 def test_no_file_is_refused(sqlite_url: str, tmp_path: Path) -> None:

@@ -190,11 +190,27 @@ def bad(found: tuple[Any, Any]) -> list[bool]:
 
 
 def test_counts_are_whole_numbers_from_zero_up() -> None:
-    found = counts(pa.array(["7", " 8 ", "9.0", "1.5", "-1", "1e3", "", None, "x", "99999999999999999"]))
-    assert found[0].to_pylist() == [7, 8, 9, None, None, None, None, None, None, 99999999999999999]
+    found = counts(pa.array(["7", " 8 ", "9.0", "1.5", "-1", "1e3", "", None, "x", "999999999999999"]))
+    assert found[0].to_pylist() == [7, 8, 9, None, None, None, None, None, None, 999999999999999]
     assert bad(found) == [False, False, False, True, True, True, False, False, True, False]
     assert counts(pa.array([1.0, 1.5, -1.0, float("nan"), None]))[0].to_pylist() == [1, None, None, None, None]
-    assert counts(pa.array([2**60 + 1]))[0].to_pylist() == [2**60 + 1]
+    assert counts(pa.array([10**15 - 1]))[0].to_pylist() == [10**15 - 1]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(["7", "1000000000000001"]),
+        pa.array([7, 2**60]),
+        pa.array([7, 2**63 + 5], pa.uint64()),
+        pa.array([7, 1e18]),
+    ],
+    ids=["text", "int64", "uint64", "float64"],
+)
+def test_numbers_whose_sum_would_overflow_are_bad(column: pa.Array) -> None:
+    for read in (counts, numbers):
+        assert read(column)[0].to_pylist() == [7, None]
+        assert bad(read(column)) == [False, True]
 
 
 def test_numbers_are_finite_and_from_zero_up() -> None:
@@ -221,6 +237,23 @@ def test_moments_in_every_form() -> None:
     assert wrong_one[0].to_pylist()[-1].isoformat() == "2026-11-20T08:30:00"
 
 
+def test_a_moment_is_read_alike_whatever_stands_beside_it() -> None:
+    texts = ["1763627400", "1763627400.5", "1763627400500", "2026-11-20T08:30:00.123456789Z", "2026-11-20"]
+    alone = moments(pa.array(texts), "Europe/Berlin")[0].to_pylist()
+    assert None not in alone
+    beside = moments(pa.array([*texts, "2026-11-20T25:00:00"]), "Europe/Berlin")
+    assert beside[0].to_pylist() == [*alone, None]
+    assert bad(beside) == [False] * len(texts) + [True]
+
+
+@pytest.mark.parametrize("year", ["0001", "1969", "2200", "9999"])
+def test_days_far_from_any_usage_are_bad(year: str) -> None:
+    for read in (dates(pa.array([f"{year}-12-31"])), moments(pa.array([f"{year}-12-31T23:59:59"]), "UTC")):
+        assert read[0].to_pylist() == [None]
+        assert bad(read) == [True]
+    assert bad(moments(pa.array([float("nan"), 1e300]), "UTC")) == [True, True]
+
+
 def test_days_that_never_were_are_bad() -> None:
     found = dates(pa.array(["2026-11-20", "2026-02-30", "20261120", ""]))
     assert found[0].to_pylist() == [date(2026, 11, 20), None, None, None]
@@ -230,3 +263,5 @@ def test_days_that_never_were_are_bad() -> None:
 def test_texts_that_no_database_takes_are_bad() -> None:
     assert bad(texts_of(pa.array(["fine", "nul\0", "x" * 256, None]))) == [False, True, True, False]
     assert texts_of(pa.array([1, 2]))[0].to_pylist() == ["1", "2"]
+    as_bytes = texts_of(pa.array(["J\u00fcrgen".encode(), "J\u00fcrgen".encode("latin-1"), None]))
+    assert (as_bytes[0].to_pylist(), bad(as_bytes)) == (["J\u00fcrgen", None, None], [False, True, False])
