@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from reports.errors import ConfigError, ExtractError
+from reports.postgresql import connect_arguments
 
 ROWS_A_CHUNK = 50_000  # rows held as Python objects at once
 QUERY_SECONDS = 300  # a longer query is a mistake or a broken database
-CONNECT_SECONDS = 10
 TRANSIENT_STATES = ("08", "40", "53", "55", "57", "58")  # SQLSTATE classes another attempt can get past
 TRANSIENT_SQLITE = ("locked", "busy", "unable to open", "disk i/o")
 
@@ -49,14 +49,17 @@ def _engine(url: str, name: str) -> Engine:
         parsed = _with_driver(sa.make_url(url))
         if parsed.get_backend_name() == "postgresql":
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-            arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
+            arguments: dict[str, Any] = connect_arguments(parsed.query) if parsed.get_driver_name() == "psycopg" else {}
             engine = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=arguments)
             return engine.execution_options(**options)
         if parsed.get_backend_name() == "sqlite":
             _check_file(parsed, name)
         engine = sa.create_engine(parsed, poolclass=sa.NullPool)
-    except (SQLAlchemyError, NoSuchModuleError, ImportError) as error:
-        message = "its URL must look like postgresql://user@host/database, and its driver be installed"
+    except ImportError as error:
+        message = f"its database needs a driver ({error}); for PostgreSQL: pip install 'gazette[postgres]'"
+        raise ConfigError(f"source {name}", message) from error
+    except SQLAlchemyError as error:
+        message = "its URL must look like postgresql://user@host/database, for a kind of database that SQLAlchemy knows"
         raise ConfigError(f"source {name}", message) from error
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _only_query)

@@ -21,6 +21,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError
 
 from reports.errors import ConfigError
+from reports.postgresql import connect_arguments
 
 BUSY_SECONDS = 30.0  # how long a SQLite writer waits for the one before it
 WRITES = "gazette_writes"  # execution option of connections that will write
@@ -43,9 +44,11 @@ def database_url(text: str) -> URL:
 
 def make_engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
-        return sa.create_engine(
-            url, json_serializer=_strict_json, pool_pre_ping=True
-        )  # a restarted server must not fail the next statement
+        try:  # pre-ping: a restarted server must not fail the next statement
+            arguments = connect_arguments(url.query)
+            return sa.create_engine(url, json_serializer=_strict_json, pool_pre_ping=True, connect_args=arguments)
+        except ImportError as error:
+            raise ConfigError("database_url", "needs the driver psycopg: pip install 'gazette[postgres]'") from error
     engine = sa.create_engine(url, json_serializer=_strict_json, connect_args={"timeout": BUSY_SECONDS})
     sa.event.listen(engine, "connect", _set_up_sqlite)
     sa.event.listen(engine, "begin", _begin_on_sqlite)

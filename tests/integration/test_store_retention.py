@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,8 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from examples import DUE, LEASE, a_delivery, a_report, a_run, a_subscription, an_artifact
+from sqlalchemy.exc import OperationalError
 
-from reports.errors import NotFound
+from reports.errors import ConfigError, NotFound
 from reports.model import DeliveryState, Run, RunKind
 from reports.store import Store
 from reports.store.engine import insert_if_new
@@ -244,3 +247,38 @@ def test_a_restarted_connection_is_no_error(postgres_url: str) -> None:
     other.dispose()
     assert [seen.id for seen in store.runners()] == ["one"]
     store.close()
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reports.postgresql.CONNECT_SECONDS", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = Store(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none")
+        refused: list[Exception] = []
+
+        def ask() -> None:
+            try:
+                store.runners()
+            except OperationalError as error:
+                refused.append(error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(60)
+    assert refused
+    store.close()
+
+
+def test_a_server_that_vanished_is_noticed(postgres_url: str) -> None:
+    asked = sa.make_url(postgres_url).update_query_dict({"keepalives_idle": "7"}).render_as_string(hide_password=False)
+    for url, expected in ((postgres_url, "30"), (asked, "7")):
+        store = Store(url)
+        with store.reading() as connection:
+            driver: Any = connection.connection.driver_connection
+        assert driver.info.get_parameters()["keepalives_idle"] == expected
+        store.close()
+
+
+def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match=r"database_url: .*gazette\[postgres\]"):
+        Store("postgresql://nobody@127.0.0.1/none")
