@@ -15,7 +15,8 @@ import psutil
 import structlog
 
 from reports.archive import Archive
-from reports.model import Report, RunState
+from reports.errors import ArchiveError
+from reports.model import Report, Run, RunState
 from reports.sources import SnapshotCache
 from reports.store import Store
 from runner.execute.provisioner import SOCKETS_PREFIX
@@ -26,6 +27,7 @@ log = structlog.get_logger("gazette.housekeeping")
 ORPHAN_AGE = timedelta(days=1)  # a run that is going on may have files in the archive that no row names yet
 SNAPSHOT_AGE = timedelta(days=1)  # shared for minutes; kept a while for whoever looks into a failure
 STUCK_AFTER = timedelta(minutes=15)  # a due time comes up every second; this long means that something is wrong
+PRUNED_AT_ONCE = 500  # runs whose rows are read together
 WATCHED = 100  # reports named in one look
 
 
@@ -58,35 +60,56 @@ def reap(store: Store) -> bool:
 
 
 def prune(premises: Premises, now: datetime) -> int:
-    """Remove the runs past their retention: hidden first, then their files, then the row. Returns how many."""
-    pruned = 0
-    while some := _prune_some(premises, now):
-        pruned += some
+    """Remove the runs past their retention: hidden first, then their files, then the row. Returns how many.
+
+    A run whose files cannot be removed is named and waits for the next time; it does not keep the others.
+    """
+    pruned, left = 0, set[str]()
+    while runs := _prunable(premises, now, left):
+        for run in runs:
+            if _pruned(premises, run):
+                pruned += 1
+            else:
+                left.add(run.id)
     if pruned:
         log.info("Runs past their retention removed", action="prune.runs", runs=pruned)
     return pruned
 
 
-def _prune_some(premises: Premises, now: datetime) -> int:
-    some = 0
-    for run in premises.store.prunable_runs(now, premises.retention):
-        if not premises.store.mark_pruned(run.id):
-            continue
+def _prunable(premises: Premises, now: datetime, left: set[str]) -> list[Run]:
+    found = premises.store.prunable_runs(now, premises.retention, PRUNED_AT_ONCE + len(left))
+    return [run for run in found if run.id not in left]
+
+
+def _pruned(premises: Premises, run: Run) -> bool:
+    if not premises.store.mark_pruned(run.id):
+        return False
+    try:
         premises.archive.remove_run(run.id)
-        premises.store.delete_run(run.id)
-        some += 1
-    return some
+    except ArchiveError as error:
+        log.error("A run's files cannot be removed", action="prune.failed", run=run.id, error=str(error))
+        return False
+    premises.store.delete_run(run.id)
+    return True
 
 
 def sweep(premises: Premises, now: datetime) -> int:
     """Remove files of the archive that no run names, old snapshots, and what dead runners left. Returns how many."""
     orphans = premises.archive.orphans(premises.store.known_paths, now - ORPHAN_AGE)
-    for path in orphans:
-        premises.archive.remove(path)
-    swept = len(orphans) + premises.snapshots.prune(now - SNAPSHOT_AGE) + remove_old_sockets(now - ORPHAN_AGE)
+    swept = sum(_swept(premises.archive, path) for path in orphans)
+    swept += premises.snapshots.prune(now - SNAPSHOT_AGE) + remove_old_sockets(now - ORPHAN_AGE)
     if swept:
         log.info("Left-overs removed", action="sweep.files", files=swept)
     return swept
+
+
+def _swept(archive: Archive, path: str) -> bool:
+    try:
+        archive.remove(path)
+    except ArchiveError as error:
+        log.error("A left-over file cannot be removed", action="sweep.failed", path=path, error=str(error))
+        return False
+    return True
 
 
 def remove_old_sockets(older_than: datetime) -> int:

@@ -11,7 +11,6 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 from running import DUE, LIMITS, NOW, Plant
 
+from reports.archive import Archive
 from reports.errors import ArchiveError, NotFound
 from reports.model import MAX_ATTEMPTS, DeliveryKind, DeliveryState, RunKind, RunState
 from reports.planning import planned_run
@@ -116,7 +116,7 @@ def test_all_that_is_past_its_retention_goes_however_much_it_is(plant: Plant, mo
         due = DUE - timedelta(days=days)
         over = replace(planned_run(report, due, RunKind.SCHEDULED, {}), state=RunState.FAILED, finished_at=due)
         plant.store.add_run(over)
-    monkeypatch.setattr(Store, "prunable_runs", partialmethod(Store.prunable_runs, limit=1))
+    monkeypatch.setattr(housekeeping, "PRUNED_AT_ONCE", 1)
     assert housekeeping.prune(plant.premises, DUE + timedelta(days=91)) == 3
     assert plant.runs() == []
 
@@ -164,7 +164,44 @@ def test_a_crash_between_the_steps_is_taken_up_later(plant: Plant, monkeypatch: 
     assert not (plant.folder / "archive" / run_id).exists()
 
 
+def test_all_that_are_due_go_and_one_that_cannot_keeps_no_other(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_ids = [succeeded(plant, id=f"r{number}") for number in range(3)]
+    monkeypatch.setattr(housekeeping, "PRUNED_AT_ONCE", 1)
+    remove, stuck = Archive.remove_run, run_ids[0]
+
+    def failing(self: Archive, run_id: str) -> None:
+        if run_id == stuck:
+            raise ArchiveError("read-only file system")
+        remove(self, run_id)
+
+    later = datetime.now(UTC) + timedelta(days=91)
+    with monkeypatch.context() as patched:
+        patched.setattr(Archive, "remove_run", failing)
+        assert housekeeping.prune(plant.premises, later) == 2
+    assert "prune.failed" in capsys.readouterr().out
+    assert [path.name for path in (plant.folder / "archive").iterdir()] == [stuck]
+    assert housekeeping.prune(plant.premises, later) == 1
+
+
 # Sweep
+
+
+def test_an_orphan_that_cannot_be_removed_keeps_no_other(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = plant.folder / "source"
+    source.write_text("left by a crash")
+    archive, remove = plant.premises.archive, Archive.remove
+    stuck, other = (archive.put(run_id, 1, "report.html", source).path for run_id in ("a", "b"))
+
+    def failing(self: Archive, path: str) -> None:
+        if path == stuck:
+            raise ArchiveError("read-only file system")
+        remove(self, path)
+
+    monkeypatch.setattr(Archive, "remove", failing)
+    housekeeping.sweep(plant.premises, datetime.now(UTC) + timedelta(days=2))
+    assert not (plant.folder / "archive" / other).exists()
 
 
 def test_orphans_of_the_archive_are_swept_and_files_of_runs_are_not(plant: Plant) -> None:
@@ -185,8 +222,12 @@ def test_old_snapshots_are_swept(plant: Plant) -> None:
     plant.notebook("1", datasets={"usage": {"source": "usage"}})
     succeeded(plant)
     assert list((plant.folder / "snapshots").glob("*/*"))
+    (kept,) = (plant.folder / "snapshots").iterdir()
+    (kept / ".20261116T080000-1.0a1b.part").mkdir()  # of a runner that was killed while it extracted
+    housekeeping.sweep(plant.premises, datetime.now(UTC))
+    assert len(list(kept.iterdir())) == 2
     housekeeping.sweep(plant.premises, datetime.now(UTC) + timedelta(days=2))
-    assert not list((plant.folder / "snapshots").glob("*/*"))
+    assert not list((plant.folder / "snapshots").iterdir())
 
 
 def test_sockets_of_killed_runners_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
