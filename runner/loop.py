@@ -6,6 +6,7 @@ at its next beat; a wall clock that jumps does not stop the beat. Steps never wa
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -24,6 +25,7 @@ import requests
 import schedule
 import structlog
 
+from reports.errors import LeaseLost
 from reports.model import LEASE, DeliveryState, Run, RunState
 from runner import housekeeping
 from runner.housekeeping import Premises
@@ -38,7 +40,7 @@ BEAT = timedelta(seconds=10)
 REAP = timedelta(seconds=5)
 WATCH = timedelta(minutes=5)
 SWEEP = timedelta(hours=1)
-PRUNE = timedelta(hours=24)
+PRUNE = timedelta(hours=12)  # so that a run is gone within a day of its time
 CLEAR = timedelta(minutes=1)  # a kernel ends with its runner; this is for its folder
 DEAD_MAN = timedelta(minutes=1)
 DEAD_MAN_TIMEOUT = (3.05, 5.0)  # seconds to connect and to answer
@@ -139,16 +141,18 @@ class Runner:
         self.tally = Tally()
         self._runs: set[Future[None]] = set()
         self._senders: set[Future[None]] = set()
+        self._executing: dict[str, Run] = {}
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._run_seats = ThreadPoolExecutor(options.seats, thread_name_prefix="run")
         self._delivery_seats = ThreadPoolExecutor(DELIVERY_SEATS, thread_name_prefix="deliver")
         self._healthy_failures = 0
 
-    def run_forever(self, stop: threading.Event | None = None, hurry: threading.Event | None = None) -> None:
+    def run_forever(self, stop: threading.Event | None = None, hurry: threading.Event | None = None) -> bool:
         """Work until `stop` is set; then running reports get a grace, unless `hurry` is set.
 
-        Without `stop`, SIGTERM and SIGINT set it, and a second one sets `hurry`.
+        Without `stop`, SIGTERM and SIGINT set it, and a second one sets `hurry`. False: work in a seat hangs, its run
+        was given back, and its thread would keep the process from ending.
         """
         stop, hurry = stop or threading.Event(), hurry or threading.Event()
         clockwork = self._clockwork()
@@ -160,7 +164,7 @@ class Runner:
                     self._wake.clear()  # a run has ended: its seat is free and its deliveries are due
                     clockwork.guarded("claim", self.claim_runs)
                     clockwork.guarded("send", self.start_senders)
-            self._stop(hurry)
+            return self._stop(clockwork, hurry)
 
     def run_once(self) -> dict[str, int]:
         """Do all that is due now, runs and deliveries, and count it. What waits for a later try stays queued."""
@@ -235,12 +239,16 @@ class Runner:
         self._healthy_failures = clockwork.failures
         url = self.options.dead_man_url
         if healthy and url:
-            self._in_background(lambda: requests.get(url, timeout=DEAD_MAN_TIMEOUT).close())
+            self._in_background(lambda: _ping(url))
 
     # Seats
 
     def _execute(self, run: Run) -> None:
-        execute_run(self.pipeline, run)
+        self._executing[run.id] = run
+        try:
+            execute_run(self.pipeline, run)
+        finally:
+            del self._executing[run.id]
         self.tally.run_ended(self.store.run(run.id).state)
 
     def _deliver_all(self) -> None:
@@ -265,7 +273,7 @@ class Runner:
 
     # The end
 
-    def _stop(self, hurry: threading.Event) -> None:
+    def _stop(self, clockwork: Clockwork, hurry: threading.Event) -> bool:
         log.info("Runner is stopping", action="runner.stopping", running=len(self._active(self._runs)))
         self._stopping.set()
         end = time.monotonic() + self.options.grace_seconds
@@ -275,14 +283,28 @@ class Runner:
         if self._active(self._runs):
             self.pipeline.stopping.set()
             self.pipeline.shop.executor.close()
-        wait(self._active(self._runs) | self._active(self._senders), timeout=LAST_SECONDS)
+        hanging = wait(self._active(self._runs) | self._active(self._senders), timeout=LAST_SECONDS).not_done
+        for run in list(self._executing.values()):
+            clockwork.guarded("give back", partial(self._give_back, run))
         self._close_seats()
-        self.store.remove_runner(self.options.runner_id)
-        log.info("Runner stopped", action="runner.stopped", **self.tally.counts())
+        clockwork.guarded("say goodbye", lambda: self.store.remove_runner(self.options.runner_id))
+        log.info("Runner stopped", action="runner.stopped", hanging=len(hanging), **self.tally.counts())
+        return not hanging
+
+    def _give_back(self, run: Run) -> None:
+        """The run of a seat that hangs, in a query or on a disk: what its thread still does then changes nothing."""
+        with contextlib.suppress(LeaseLost):  # it has ended just now
+            self.store.release_run(run.id, run.attempt)
+            log.warning("Run given back while work on it hangs", action="run.released", run=run.id)
 
     def _close_seats(self) -> None:
         self._run_seats.shutdown(wait=False, cancel_futures=True)
         self._delivery_seats.shutdown(wait=False, cancel_futures=True)
+
+
+def _ping(url: str) -> None:
+    with requests.get(url, timeout=DEAD_MAN_TIMEOUT, stream=True) as answer:  # its body is not read: it might never end
+        answer.raise_for_status()
 
 
 def _log_error(future: Future[None]) -> None:

@@ -14,7 +14,7 @@ from reports.errors import NotFound
 from reports.model import ChannelKind, Period, PeriodPolicy, Report, Run, RunState
 from reports.planning import planned_runs
 from reports.service import NewReport, NewSubscription, Service
-from reports.settings import Settings, load_settings
+from reports.settings import load_settings
 from reports.store import RunQuery
 from reports.templates import Template
 from runner.commands import console, serving
@@ -62,12 +62,7 @@ def demo(
     if any(run.state is not RunState.SUCCEEDED for run in runs):
         raise typer.Exit(1)
     if not once:
-        serve_and_run(settings)
-
-
-def serve_and_run(settings: Settings) -> None:
-    with serving.ui_process(settings):
-        serving.run_forever(settings)
+        serving.serve_and_run(settings)
 
 
 def prepare_usage(service: Service, now: datetime) -> None:

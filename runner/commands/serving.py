@@ -52,14 +52,26 @@ def runner(
         else:
             console.show(f"Runs: {summary['runs']}; deliveries: {summary['deliveries']}.")
         return
-    run_forever(settings)
+    leave(all_ended=run_forever(settings))
 
 
 def up() -> None:
     """Serve the UI and execute schedules until interrupted."""
-    settings = load_settings()
+    serve_and_run(load_settings())
+
+
+def serve_and_run(settings: Settings) -> None:
     with ui_process(settings):
-        run_forever(settings)
+        all_ended = run_forever(settings)
+    leave(all_ended=all_ended)
+
+
+def leave(*, all_ended: bool) -> None:
+    """End the process even where a thread hangs, for which the interpreter would wait."""
+    if not all_ended:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def run_once(settings: Settings) -> dict[str, int]:
@@ -70,13 +82,14 @@ def run_once(settings: Settings) -> dict[str, int]:
         return running.run_once()
 
 
-def run_forever(settings: Settings) -> None:
+def run_forever(settings: Settings) -> bool:
+    """Whether all work has ended when the runner stops."""
     from runner.wiring import build_runner, configure_logging  # noqa: PLC0415  as above
 
     configure_logging()
     with build_runner(settings) as running:
         console.note("The runner executes schedules; stop with Ctrl-C.")
-        running.run_forever()
+        return running.run_forever()
 
 
 def address(settings: Settings) -> str:

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from running import Plant, write_notebook
 from waiting import wait_until
 
+from reports.errors import ExtractError
 from reports.model import ChannelKind, DeliveryState, Format, PeriodPolicy, Report, RunState, Subscription
 from reports.settings import load_settings
 from reports.store import Store
@@ -206,6 +207,35 @@ def test_after_the_grace_a_run_is_given_back(plant: Plant, hurried: bool) -> Non
     assert not [child for child in psutil.Process().children() if "runner.execute.kernel" in " ".join(child.cmdline())]
 
 
+def test_a_run_whose_work_hangs_is_given_back(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.loop.LAST_SECONDS", 0.2)
+    asked, answered = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> object:
+        asked.set()
+        answered.wait(60)
+        raise ExtractError("the connection was lost at last")
+
+    monkeypatch.setattr("runner.making.extract", hang)
+    plant.notebook("1")
+    plant.report()
+    stop, ended = threading.Event(), []
+    runner = plant.runner(grace_seconds=0.1)
+    work = threading.Thread(target=lambda: ended.append(runner.run_forever(stop)))
+    work.start()
+    assert asked.wait(20)
+    stop.set()
+    work.join(20)
+    assert ended == [False]
+    (run,) = plant.runs()
+    assert (run.state, run.tries) == (RunState.QUEUED, 0)
+    next_one = plant.claim()
+    answered.set()
+    wait_until(lambda: not runner._executing)
+    assert plant.store.run(run.id).attempt == next_one.attempt
+    assert plant.store.run(run.id).state is RunState.RUNNING
+
+
 def test_a_database_that_fails_a_while_does_not_end_the_runner(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant.notebook("1")
     plant.report()
@@ -249,6 +279,35 @@ def test_a_healthy_minute_is_reported(plant: Plant) -> None:
     finally:
         stop.set()
         work.join(20)
+        server.shutdown()
+        serving.join()
+        server.server_close()
+
+
+def test_an_answer_without_end_takes_no_seat(plant: Plant) -> None:
+    hung_up = threading.Event()
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(b"x" * 4096)
+            except OSError:
+                hung_up.set()
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Listener)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    runner = plant.runner(dead_man_url=f"http://127.0.0.1:{server.server_port}/alive")
+    try:
+        runner._report_alive(Clockwork())
+        assert hung_up.wait(20)
+    finally:
+        runner.run_once()
         server.shutdown()
         serving.join()
         server.server_close()
