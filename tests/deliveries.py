@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import examples
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Session
@@ -28,13 +29,11 @@ from reports.model import (
     Delivery,
     DeliveryKind,
     DeliveryState,
-    Filters,
     Format,
     Period,
     PeriodPolicy,
     Report,
     Run,
-    RunKind,
     RunState,
     Subscription,
 )
@@ -50,21 +49,13 @@ PNG = base64.b64decode(
 
 
 def a_run(**changes: Any) -> Run:
-    run = Run(
+    run = examples.a_run(
+        a_report(),
         id="run-7",
-        report_id="report-3",
-        report_name="Weekly usage",
-        template="usage_summary",
-        kind=RunKind.SCHEDULED,
         state=RunState.SUCCEEDED,
         due_at=DUE,
         period=PERIOD,
-        parameters={},
-        parameters_key="key",
-        filters=Filters(),
-        sources={},
         formats=(Format.PDF,),
-        owner="owner@example.org",
         attempt=1,
         metrics={"requests": 10_420_311, "spend_usd": 9326.92},
         finished_at=datetime(2026, 11, 16, 8, 0, 4, tzinfo=UTC),
@@ -73,16 +64,8 @@ def a_run(**changes: Any) -> Run:
 
 
 def a_report(**changes: Any) -> Report:
-    report = Report(
-        id="report-3",
-        name="Weekly usage",
-        template="usage_summary",
-        owner="owner@example.org",
-        cron="0 9 * * 1",
-        zone="Europe/Berlin",
-        period_policy=PeriodPolicy.PREVIOUS_WEEK,
-    )
-    return replace(report, **changes)
+    plain = examples.a_plain_report(id="report-3", cron="0 9 * * 1", period_policy=PeriodPolicy.PREVIOUS_WEEK)
+    return replace(plain, **changes)
 
 
 def an_envelope(

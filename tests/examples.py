@@ -35,21 +35,33 @@ HOUR = timedelta(hours=1)
 LEASE = timedelta(seconds=60)
 
 
-def a_report(**changes: Any) -> Report:
+def a_plain_report(**changes: Any) -> Report:
+    """Only what a report must have; due every day at 9 in Berlin."""
     values: dict[str, Any] = {
-        "id": uuid.uuid4().hex,
-        "name": "Usage of the week",
+        "id": "r1",
+        "name": "Weekly usage",
         "template": "usage_summary",
         "owner": "owner@example.org",
+        "cron": "0 9 * * *",
+        "zone": "Europe/Berlin",
+        "period_policy": PeriodPolicy.PREVIOUS_DAY,
+    }
+    return Report(**values | changes)
+
+
+def a_report(**changes: Any) -> Report:
+    """With values, filters and a source, and an id of its own."""
+    more: dict[str, Any] = {
+        "id": uuid.uuid4().hex,
+        "name": "Usage of the week",
         "cron": "0 7 * * *",
         "zone": "UTC",
-        "period_policy": PeriodPolicy.PREVIOUS_DAY,
         "parameters": {"top": 10},
         "filters": Filters(team_ids=("research",)),
         "sources": {"usage": "usage"},
         "next_due_at": DUE,
     }
-    return Report(**values | changes)
+    return a_plain_report(**more | changes)
 
 
 def a_subscription(report: Report, **changes: Any) -> Subscription:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from examples import a_plain_report
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from reports.archive import Archive
 from reports.messages.envelope import Envelope
-from reports.model import ChannelKind, Format, PeriodPolicy, Report, Run, Subscription
+from reports.model import ChannelKind, Format, Report, Run, Subscription
 from reports.results import read_results
 from reports.sources import SnapshotCache, Source
 from reports.store import RunQuery, Store
@@ -118,17 +119,7 @@ class Plant:
         return write_notebook(self.folder / "notebooks", name, *cells, **about)
 
     def report(self, **changes: Any) -> Report:
-        plain = Report(
-            id="r1",
-            name="Weekly usage",
-            template="sample",
-            owner="owner@example.org",
-            cron="0 9 * * *",
-            zone="Europe/Berlin",
-            period_policy=PeriodPolicy.PREVIOUS_DAY,
-            formats=(Format.HTML, Format.XLSX),
-            next_due_at=DUE,
-        )
+        plain = a_plain_report(template="sample", formats=(Format.HTML, Format.XLSX), next_due_at=DUE)
         return self.store.add_report(replace(plain, **changes))
 
     def subscribe(self, id: str, **changes: Any) -> Subscription:

@@ -18,11 +18,12 @@ from typing import Any
 import psutil
 import pytest
 import sqlalchemy as sa
+from examples import a_plain_report
 from running import Plant, write_notebook
 from waiting import wait_until
 
 from reports.errors import ExtractError
-from reports.model import ChannelKind, DeliveryState, Format, PeriodPolicy, Report, RunState, Subscription
+from reports.model import ChannelKind, DeliveryState, Format, RunState, Subscription
 from reports.settings import load_settings
 from reports.store import Store
 from reports.store.tables import runs as runs_table
@@ -334,14 +335,10 @@ def configure(folder: Path, url: str) -> dict[str, str]:
     write_notebook(folder / "notebooks", "sample", "import plotly.graph_objects as go", "print(team)")
     store = Store(url)
     store.add_report(
-        Report(
-            id="r1",
-            name="Weekly usage",
+        a_plain_report(
             template="sample",
-            owner="owner@example.org",
             cron="* * * * *",
             zone="UTC",
-            period_policy=PeriodPolicy.PREVIOUS_DAY,
             formats=(Format.HTML, Format.PDF),
             next_due_at=datetime.now(UTC).replace(second=0, microsecond=0),
         )

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from examples import a_plain_report
 
 from reports.model import (
     CatchUp,
@@ -31,17 +32,7 @@ HOUR = timedelta(hours=1)
 
 
 def a_report(**changes: Any) -> Report:
-    report = Report(
-        id="r1",
-        name="Weekly usage",
-        template="usage_summary",
-        owner="owner@example.org",
-        cron="0 9 * * *",
-        zone="Europe/Berlin",
-        period_policy=PeriodPolicy.PREVIOUS_DAY,
-        next_due_at=datetime(2026, 11, 16, 8, 0, tzinfo=UTC),
-    )
-    return replace(report, **changes)
+    return replace(a_plain_report(next_due_at=datetime(2026, 11, 16, 8, 0, tzinfo=UTC)), **changes)
 
 
 def subscribe(store: Store, id: str, **changes: Any) -> None:
