@@ -17,6 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 COMMAND = (sys.executable, "-m", "runner")
 
 
+def path_of(rendered: Any, format: str) -> Path:
+    """Where a file is that `gazette render --json` tells of."""
+    return next(Path(item["path"]) for item in rendered["artifacts"] if item["format"] == format)
+
+
 @dataclass
 class Gazette:
     """Runs commands with `settings` in the environment; the working folder is the data folder's parent."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import litellm_dump
 import postgresql
 import pytest
 import structlog
@@ -81,6 +82,14 @@ def sqlite_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
     path = tmp_path / "gazette.db"
     shutil.copyfile(_migrated_sqlite, path)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="module")
+def dump_url(postgres_server: postgresql.PostgresServer, shared_dir: Path) -> str:
+    """The URL of a database of a LiteLLM proxy as it was recorded; tests read it, and change only copies of it."""
+    url = postgres_server.new_database()
+    litellm_dump.load_dump(url, shared_dir)
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -33,6 +33,9 @@ class Executed:
     def of(self, role: str) -> list[Any]:
         return [each for each in self.outputs if each.metadata.get("gazette", {}).get("role") == role]
 
+    def values(self) -> dict[str, float | int | None]:
+        return self.results.metric_values()
+
     def html(self) -> str:
         return "".join(each.data.get("text/html", "") for each in self.outputs)
 
@@ -50,6 +53,15 @@ class Executed:
         rows = root.xpath(f"//table[@id='table-{name}']/tbody/tr")
         cells = [[cell.text_content() for cell in row.xpath("./th|./td")] for row in rows]
         return [dict(zip(heads, each, strict=True)) for each in cells]
+
+    def footer(self, name: str) -> dict[str, str]:
+        """The total row of a table of the page, by the words above its columns."""
+        pages = [each.data["text/html"] for each in self.of("table")]
+        (page,) = [page for page in pages if f'id="table-{name}"' in page]
+        root = lxml.html.fromstring(page)
+        heads = [head.text_content() for head in root.xpath("//thead//th")]
+        cells = [cell.text_content() for cell in root.xpath("//tbody/tr[@class='total']/*")]
+        return dict(zip(heads, cells, strict=True))
 
 
 def execute(

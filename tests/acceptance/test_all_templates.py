@@ -19,8 +19,7 @@ import pikepdf
 import pytest
 import recomputed
 from command import Gazette
-from litellm_dump import connect, load_dump
-from postgresql import PostgresServer
+from litellm_dump import connect
 from recomputed import Case, Row, by, figures, spend, tokens, total
 
 TEMPLATES = ("usage_summary", "cost_analysis", "user_activity", "model_performance")
@@ -99,12 +98,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Origin:
 
 
 @pytest.fixture(scope="module")
-def litellm(postgres_server: PostgresServer, shared_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Origin:
-    url = postgres_server.new_database()
-    load_dump(url, shared_dir)
+def litellm(dump_url: str, tmp_path_factory: pytest.TempPathFactory) -> Origin:
     gazette = Gazette(tmp_path_factory.mktemp("litellm"))
-    gazette.run("source", "add", "proxy", url)
-    with connect(url) as connection:
+    gazette.run("source", "add", "proxy", dump_url)
+    with connect(dump_url) as connection:
         rows, requests = recomputed.litellm_rows(connection), recomputed.litellm_requests(connection)
     return Origin(gazette, "proxy", rows, "2026-11-23T06:00Z", date(2026, 11, 22), requests)
 

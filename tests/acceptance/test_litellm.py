@@ -8,9 +8,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from tests.command import Gazette
-from tests.litellm_dump import connect, load_dump
-from tests.postgresql import PostgresServer
+from tests.command import Gazette, path_of
+from tests.litellm_dump import connect
 
 DAY = "2026-11-22"
 TOTALS = f"""
@@ -32,13 +31,6 @@ SUMS = {
 
 
 @pytest.fixture(scope="module")
-def dump_url(postgres_server: PostgresServer, shared_dir: Path) -> str:
-    url = postgres_server.new_database()
-    load_dump(url, shared_dir)
-    return url
-
-
-@pytest.fixture(scope="module")
 def rendered(dump_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("litellm")
     gazette = Gazette(folder)
@@ -51,10 +43,6 @@ def rendered(dump_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def html(rendered: Any) -> str:
     return path_of(rendered, "html").read_text(encoding="utf-8")
-
-
-def path_of(rendered: Any, format: str) -> Path:
-    return next(Path(item["path"]) for item in rendered["artifacts"] if item["format"] == format)
 
 
 def test_period_is_the_day(rendered: Any) -> None:

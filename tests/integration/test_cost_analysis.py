@@ -13,12 +13,11 @@ import lxml.html
 import nbformat
 import openpyxl
 import pytest
-from command import Gazette
+from command import Gazette, path_of
 from cost_snapshots import BUDGETS, IDLE, write_billing
 from executed import NOTEBOOKS, Executed, execute
 from kit_snapshots import MODELS, Plan, exact, make_run, usage_rows
-from litellm_dump import connect, load_dump
-from postgresql import PostgresServer
+from litellm_dump import connect
 
 from reports import templates
 from reports.model import Period, PeriodPolicy
@@ -244,23 +243,12 @@ def test_the_template_is_fit_to_publish() -> None:
 
 
 @pytest.fixture(scope="module")
-def dump_url(postgres_server: PostgresServer, shared_dir: Path) -> str:
-    url = postgres_server.new_database()
-    load_dump(url, shared_dir)
-    return url
-
-
-@pytest.fixture(scope="module")
 def rendered(dump_url: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("litellm")
     gazette = Gazette(folder)
     gazette.json("source", "add", "litellm", dump_url.replace("+psycopg", ""))
     arguments = ("--formats", "html,xlsx", "--out", folder / "out", "--at", "2026-11-23T06:00Z")
     return gazette.json("render", "cost_analysis", "--source", "litellm", "--period", "previous_day", *arguments)
-
-
-def path_of(rendered: Any, format: str) -> Path:
-    return next(Path(item["path"]) for item in rendered["artifacts"] if item["format"] == format)
 
 
 def test_figures_of_the_proxy_are_what_sql_says(rendered: Any, dump_url: str) -> None:

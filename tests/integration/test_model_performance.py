@@ -9,14 +9,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import executed
 import litellm_dump
 import lxml.html
-import nbclient
 import nbformat
 import pandas as pd
 import postgresql
 import pytest
 import timed_requests
+from executed import NOTEBOOKS, Executed
 from kit_snapshots import Plan, usage_rows
 from kit_snapshots import make_run as make_daily_run
 from timed_requests import WEEK, dataset, figures, make_run, requests, within, write_csv
@@ -24,11 +25,11 @@ from timed_requests import WEEK, dataset, figures, make_run, requests, within, w
 from reports import templates
 from reports.kit import performance
 from reports.model import Filters, Period, PeriodPolicy
-from reports.results import RUN_DIR_VARIABLE, Results, read_results
+from reports.results import RUN_DIR_VARIABLE
 from reports.sources import Source
 from reports.sources.usage_import import import_usage
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "model_performance.ipynb"
+NOTEBOOK = NOTEBOOKS / "model_performance.ipynb"
 DUMP_DAY = Period(date(2026, 11, 22), date(2026, 11, 22))
 NAMED = 9  # cards
 
@@ -65,56 +66,8 @@ ERRORS = """
 """
 
 
-class Executed:
-    """One executed notebook with what it recorded."""
-
-    def __init__(self, notebook: Any, run_dir: Path) -> None:
-        self.notebook = notebook
-        self.run_dir = run_dir
-        self.results: Results = read_results(run_dir)
-
-    @property
-    def outputs(self) -> list[Any]:
-        return [output for cell in self.notebook.cells for output in cell.get("outputs", [])]
-
-    def of(self, role: str) -> list[Any]:
-        return [each for each in self.outputs if each.metadata.get("gazette", {}).get("role") == role]
-
-    def html(self) -> str:
-        return "".join(each.data.get("text/html", "") for each in self.outputs)
-
-    def sheet(self, name: str) -> pd.DataFrame:
-        (found,) = [table for table in self.results.tables if table.name == name]
-        return pd.read_parquet(self.run_dir / found.file)
-
-    def values(self) -> dict[str, float | int | None]:
-        return self.results.metric_values()
-
-    def footer(self, name: str) -> dict[str, str]:
-        """The total row of a table, by the words above its columns."""
-        (page,) = [
-            each.data["text/html"] for each in self.of("table") if f'id="table-{name}"' in each.data["text/html"]
-        ]
-        root = lxml.html.fromstring(page)
-        heads = [head.text_content() for head in root.xpath("//thead//th")]
-        cells = [cell.text_content() for cell in root.xpath("//tbody/tr[@class='total']/*")]
-        return dict(zip(heads, cells, strict=True))
-
-
 def execute(run_dir: Path) -> Executed:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(run_dir)}})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(RUN_DIR_VARIABLE, str(run_dir))
-        client.execute()
-    return Executed(notebook, run_dir)
-
-
-@pytest.fixture(scope="module")
-def dump_url(postgres_server: postgresql.PostgresServer, shared_dir: Path) -> str:
-    url = postgres_server.new_database()
-    litellm_dump.load_dump(url, shared_dir)
-    return url
+    return executed.execute("model_performance", run_dir, {RUN_DIR_VARIABLE: str(run_dir)})
 
 
 def run_of_dump(folder: Path, url: str, filters: Filters | None = None) -> Executed:
@@ -273,15 +226,15 @@ def test_events_in_our_own_tables_say_the_same(store_url: str, tmp_path: Path) -
     write_csv(tmp_path / "requests.csv", found)
     import_usage(store_url, tmp_path / "requests.csv", "gateway", {}, {})
     make_run(tmp_path / "run", Source("gateway", "embedded"), store_url=store_url)
-    executed = execute(tmp_path / "run")
+    report = execute(tmp_path / "run")
     expected = figures(within(found, WEEK))
-    values = executed.values()
+    values = report.values()
     assert {name: values[name] for name in expected} == pytest.approx(expected, rel=1e-9)
-    previous = {metric.name: metric.previous for metric in executed.results.metrics}
+    previous = {metric.name: metric.previous for metric in report.results.metrics}
     before = figures(within(found, WEEK.before()))
     assert {name: previous[name] for name in before} == pytest.approx(before, rel=1e-9)
-    assert executed.sheet("errors")["failures"].sum() == expected["failures"]
-    assert executed.sheet("models")["requests"].sum() == expected["requests"]
+    assert report.sheet("errors")["failures"].sum() == expected["failures"]
+    assert report.sheet("models")["requests"].sum() == expected["requests"]
 
 
 @pytest.fixture(scope="module")

@@ -27,17 +27,10 @@ USAGE = Dataset("usage", single_requests=True)
 Extract = Callable[..., Snapshot]
 
 
-@pytest.fixture(scope="module")
-def _loaded(postgres_server: postgresql.PostgresServer, shared_dir: Path) -> str:
-    url = postgres_server.new_database()
-    litellm_dump.load_dump(url, shared_dir)
-    return url
-
-
 @pytest.fixture
-def url(postgres_server: postgresql.PostgresServer, _loaded: str) -> Iterator[str]:
+def url(postgres_server: postgresql.PostgresServer, dump_url: str) -> Iterator[str]:
     """A database of its own that a test may change."""
-    copy = postgres_server.new_database(_loaded.rsplit("/", 1)[1])
+    copy = postgres_server.new_database(dump_url.rsplit("/", 1)[1])
     yield copy
     postgres_server.drop_database(copy)
 

@@ -26,8 +26,7 @@ from reports.sources import Source
 from reports.sources.demo import load_demo
 from reports.store import Store
 from tests.command import Gazette
-from tests.litellm_dump import connect, load_dump
-from tests.postgresql import PostgresServer
+from tests.litellm_dump import connect
 
 NOTEBOOK = NOTEBOOKS / "user_activity.ipynb"
 DAY = Period(date(2026, 11, 22), date(2026, 11, 22), "Europe/Berlin")
@@ -248,13 +247,12 @@ def test_one_user(tmp_path: Path) -> None:
 # Sources
 
 
-def test_a_litellm_proxy_is_what_sql_says(postgres_server: PostgresServer, shared_dir: Path, tmp_path: Path) -> None:
-    url, gazette = postgres_server.new_database(), Gazette(tmp_path)
-    load_dump(url, shared_dir)
-    gazette.run("source", "add", "litellm", url.replace("+psycopg", ""))
+def test_a_litellm_proxy_is_what_sql_says(dump_url: str, tmp_path: Path) -> None:
+    gazette = Gazette(tmp_path)
+    gazette.run("source", "add", "litellm", dump_url.replace("+psycopg", ""))
     where = ("--period", "previous_day", "--at", "2026-11-23T06:00Z", "--formats", "xlsx", "--out", tmp_path / "out")
     rendered = gazette.json("render", "user_activity", *where)
-    with connect(url) as connection:
+    with connect(dump_url) as connection:
         by_user = connection.execute(
             """select user_id, sum(api_requests)::bigint from "LiteLLM_DailyUserSpend" where date = '2026-11-22'
                group by user_id order by 2 desc"""
