@@ -23,7 +23,7 @@ from running import Plant, write_notebook
 from waiting import wait_until
 
 from reports.errors import ExtractError
-from reports.model import ChannelKind, DeliveryState, Format, RunState, Subscription
+from reports.model import ChannelKind, DeliveryState, Format, Report, RunState, Subscription
 from reports.settings import load_settings
 from reports.store import Store
 from reports.store.tables import runs as runs_table
