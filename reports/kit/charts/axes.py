@@ -53,15 +53,20 @@ def amounts(figure: go.Figure, found: Scale, measure: Measure, title: str) -> No
     texts = [measure.tick(tick) for tick in found.ticks]
     figure.update_yaxes(range=[0, found.top], tickvals=list(found.ticks), ticktext=texts)
     figure.update_layout(margin={"l": max(40, round(12 + CHARACTER * max(map(len, texts))))})
+    above(figure, label(title), shift=6)
+
+
+def above(figure: go.Figure, text: str, *, shift: int) -> None:
+    """Write a line in small quiet print over the left corner of the picture, `shift` px above it."""
     figure.add_annotation(
-        text=label(title),
+        text=text,
         xref="paper",
         yref="paper",
         x=0,
         y=1,
         xanchor="left",
         yanchor="bottom",
-        yshift=6,
+        yshift=shift,
         showarrow=False,
         font={"size": FONT_SIZE - 1, "color": QUIET},
     )

@@ -18,8 +18,6 @@ CELL = 0.9  # of a column's width; the rest is the gap
 LARGEST_ROW = 30  # px a row takes
 SMALLEST_ROW = 22
 MARGINS = 104
-KEY_STEPS = 24  # rectangles of the colour key
-EMPTY = "empty"  # a cell outside the period: neither zero nor missing, not drawn
 
 
 def heat_map(
@@ -127,18 +125,7 @@ def _key(figure: go.Figure, measure: Measure, top: float, missing: bool) -> None
     words = f"{first.removesuffix('s')} {rest}".strip() if top == 1 else measure.label
     text = f"0 {swatches} {axes.label(measure.text(top))} {axes.label(words)}"
     text += "   ▨ no data" if missing else ""
-    figure.add_annotation(
-        text=text,
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=1,
-        xanchor="left",
-        yanchor="bottom",
-        yshift=8,
-        showarrow=False,
-        font={"size": FONT_SIZE - 1, "color": QUIET},
-    )
+    axes.above(figure, text, shift=8)
 
 
 def _alt(frame: pd.DataFrame, measure: Measure, cells: Sequence[tuple[int, int, float | None]]) -> str:
