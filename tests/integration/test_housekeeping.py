@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,6 @@ from reports.archive import Archive
 from reports.errors import ArchiveError, NotFound
 from reports.model import MAX_ATTEMPTS, DeliveryKind, DeliveryState, RunKind, RunState
 from reports.planning import planned_run
-from reports.store import Store
 from reports.store.tables import deliveries as deliveries_table
 from reports.store.tables import runs as runs_table
 from runner import housekeeping
@@ -38,11 +36,9 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def plant(tmp_path: Path, store: Store) -> Iterator[Plant]:
-    plant = Plant(tmp_path, store)
+def plant(plant: Plant) -> Plant:
     plant.notebook("1")
-    yield plant
-    plant.executor.close()
+    return plant
 
 
 def change(plant: Plant, table: sa.Table, **values: Any) -> None:
