@@ -29,6 +29,11 @@ def test_a_table_has_a_caption_and_headers_with_scope() -> None:
     assert found.xpath("//td[@class='gz-number']/text()") == ["1", "2"]
 
 
+def test_several_in_one_cell_stay_in_one_line() -> None:
+    found = parsed(tables.joined([tables.link("a", "PDF", "of May"), tables.link("b", "Excel", "of May")]))
+    assert (found.get("class"), found.text_content().split()) == ("gz-line", ["PDF", "of", "May", "Excel", "of", "May"])
+
+
 def test_a_column_may_stay_in_sight_on_a_narrow_screen() -> None:
     found = parsed(tables.to_html(Table("Files", (*COLUMNS, Column("You", stays=True)), [("a", "1", "x")])))
     assert found.xpath("//tbody//td[@class='gz-stays']/text()") == ["x"]

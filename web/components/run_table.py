@@ -27,13 +27,18 @@ def show(
     files: Mapping[str, Sequence[Artifact]] | None = None,
 ) -> None:
     """`files` by run id, where they are to be opened from the list."""
-    columns = [Column("Report", wide=True), *COLUMNS[:1], Column("Period", time=True), *COLUMNS[1:]]
+    columns = [Column("Report", wide=True), *COLUMNS[:1], Column("Period"), *COLUMNS[1:]]
     if files is not None:
         columns.append(Column("Files"))
     rows = []
     for run in runs:
         stands, *others = _cells(run, reader)
-        row = [name(run), stands, tables.with_note(periods.in_words(run.period), _values(run)), *others]
+        row = [
+            name(run),
+            stands,
+            tables.with_note(tables.one_line(periods.in_words(run.period)), _values(run)),
+            *others,
+        ]
         rows.append(row if files is None else [*row, links(run, files.get(run.id, ()))])
     tables.show(tables.Table(caption, columns, rows, quiet))
 

@@ -90,8 +90,12 @@ def more(page: str, text: str, **query: str | Sequence[str]) -> Markup:
 
 
 def joined(cells: Iterable[Cell]) -> Markup:
-    """Several in one cell and one line, one beside the other."""
-    return Markup("&nbsp;").join(cells)
+    """Several in one cell, one beside the other."""
+    return one_line(Markup(" ").join(cells))
+
+
+def one_line(cell: Cell) -> Markup:
+    return Markup('<span class="gz-line">{}</span>').format(cell)
 
 
 def name_of(text: str) -> Markup:
