@@ -14,7 +14,6 @@ import pandas as pd
 
 ROWS = 100_000
 CHARTS = 3
-TABLES = 3
 MODELS = {
     "large": 3e-6,
     "small": 2.5e-7,

@@ -23,7 +23,6 @@ from reports.sources.values import Request, Source, SourceReport
 from reports.store import usage_tables as tables
 
 DAY_KEYS = ("day", *DIMENSIONS)
-TABLES = ("usage_events", "daily_usage", "coverage", "users", "keys", "teams", "model_prices")
 
 
 @dataclass(frozen=True)
