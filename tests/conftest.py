@@ -11,6 +11,7 @@ import litellm_dump
 import postgresql
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from reports.store import Store
@@ -25,6 +26,10 @@ MIGRATED = "gazette_migrated"  # the database every test's own PostgreSQL databa
 # Hypothesis also tries constants of the modules that happen to be loaded: with them, what a derandomized test draws
 # would depend on the tests before it in the same process.
 providers._get_local_constants = lambda: providers._local_constants
+
+# What a busy machine takes long for is not wrong.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
