@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from reports.kit import format as fmt
 from reports.kit.charts import axes
 from reports.kit.charts.drawing import HEIGHT, Drawing, Measure, Unavailable
+from reports.kit.charts.lines import MARKERS_UP_TO
 from reports.kit.forecast import Forecast
 from reports.kit.palette import ACCENT, DASH, FONT_SIZE, PREVIOUS, QUIET, SERIES
 from reports.kit.tables import Column
@@ -58,12 +59,16 @@ def cumulative(
         "budget": ({"color": BUDGET, "width": 2, "dash": BUDGET_DASH}, BUDGET),
         "now": ({"color": ACCENT, "width": 3}, ACCENT),
     }
+    axes.gaps(figure, axes.missing_places(now.values), found.top)
     for kind, course in (("before", before), ("budget", budget), ("now", now)):
         if course is None:
             continue
         line, color = styles[kind]
         values = list(course.values)[: len(steps.names)]
-        figure.add_trace(_trace(Course(course.name, values), steps.names, measure, line))
+        trace = _trace(Course(course.name, values), steps.names, measure, line)
+        if kind == "now" and len(values) <= MARKERS_UP_TO:  # a day between two without data has no line
+            trace.update(mode="lines+markers", marker={"size": 7})
+        figure.add_trace(trace)
         labels.append(axes.EndLabel(course.name, _last(values), color))
     axes.amounts(figure, found, measure, f"{measure.label} so far")
     axes.end_labels(figure, labels, found.top, PLOT_HEIGHT)
