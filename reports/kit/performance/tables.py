@@ -41,7 +41,8 @@ def score_card(found: Performance, *, top_n: int = 15) -> None:
     if not found.timed and figures["latency_average"].value is None:
         columns.remove(average)
     if "previous_requests" in frame:
-        columns.append(Column("previous_requests", "Requests before", "count", sheet_only=True))
+        whole = int(data.previous["requests"].sum())  # of models that are used no more, too: they have no row
+        columns.append(Column("previous_requests", "Requests before", "count", sheet_only=True, total=whole))
         columns.append(Column("change", "Change in requests", "percent", change=("requests", "previous_requests")))
     if "previous_p95" in frame and found.timed:
         columns.insert(-1, Column("previous_p95", "p95 latency before", "ms", sheet_only=True))
