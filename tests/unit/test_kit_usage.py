@@ -270,6 +270,21 @@ def test_free_usage_is_ranked_by_tokens(tmp_path: Path) -> None:
     assert isinstance(share, Drawing) and "share of requests" in share.alt
 
 
+def test_without_a_cost_tables_and_sentences_do_not_speak_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = [row(day, model=f"m{part}", prompt_tokens=part) for day in (WEEK.end, WEEK.before().end) for part in (1, 3)]
+    pieces = open_run(monkeypatch, tmp_path, Plan(WEEK), rows)
+    data = kit.dataset("usage")
+    kit.usage.top_table(data, "model")
+    (table,) = (piece["text/plain"].splitlines() for piece in pieces.of("table"))
+    assert table[0] == "All models by tokens" and "Share of tokens" in table[1]
+    assert [line.split("\t")[0] for line in table[2:]] == ["m3", "m1", "Total"]
+    assert sentences(data)[0] == "Requests stayed **steady** at **2** (from 2); no cost is recorded."
+    alone = make_dataset(tmp_path / "alone", Plan(WEEK), rows[:2])
+    assert sentences(alone)[0].startswith("**2\u00a0requests** from 1\u00a0user had no recorded cost; ")
+
+
 def test_history_before_the_comparison_does_not_count(tmp_path: Path) -> None:
     rows = [row(WEEK.start - timedelta(days=8), requests=1000), row(WEEK.end)]
     data = make_dataset(tmp_path, Plan(WEEK), rows)

@@ -35,6 +35,8 @@ def drivers(costs: Costs) -> pd.DataFrame | Unavailable:
         return Unavailable(NO_USAGE, nothing=True)
     if not costs.before.total_tokens:
         return Unavailable("There were no tokens in the period before to compare with.", nothing=True)
+    if not costs.before.spend_usd and not costs.now.spend_usd:
+        return Unavailable("No cost is recorded in either period.", nothing=True)
     both = now.join(then, how="outer").fillna(0.0).reset_index()
     s1, s0 = both["spend_usd_now"], both["spend_usd_before"]
     q1, q0 = both["total_tokens_now"], both["total_tokens_before"]

@@ -59,7 +59,9 @@ def _projection(costs: Costs) -> Metric:
     month = costs.month
     label = f"Expected for {month.name}" if month.days_left else f"Cost of {month.name}"
     if isinstance(month.expected, Unavailable):
-        return metric("month_projection", label, None, unit="usd", note="too little history for a forecast")
+        known = costs.days.dropna()
+        note = "no cost is recorded" if len(known) and not known.any() else "too little history for a forecast"
+        return metric("month_projection", label, None, unit="usd", note=note)
     low, high = (fmt.money(value, costs.data.currency) for value in (month.expected.low, month.expected.high))
     note = f"between {low} and {high}" if month.days_left else "the month is complete"
     return metric("month_projection", label, month.expected.value, unit="usd", note=note)

@@ -70,6 +70,12 @@ def ranking(data: Dataset, dimension: str, *, order: Order = "cost", top_n: int 
     return Ranking(by, frame, shown, before_usd, gone)
 
 
+def order_of(data: Dataset, wanted: Order) -> Order:
+    """`wanted`, or tokens, then requests, where nothing of it is recorded that could order anything."""
+    choices: tuple[Order, ...] = (wanted, "tokens", "requests")
+    return next((order for order in choices if data.daily[ORDER_COLUMNS[order]].sum() > 0), wanted)
+
+
 def named(frame: pd.DataFrame, rows: pd.DataFrame, by: Dimension) -> pd.DataFrame:
     """`frame` with columns id and name: an id's latest name, else the id, both where two share a name."""
     found = frame.rename(columns={by.key: "id"})

@@ -13,6 +13,7 @@ from reports.kit.usage.rankings import (
     Ranking,
     by_time,
     failures,
+    order_of,
     ranking,
     ranking_columns,
     unpriced,
@@ -24,8 +25,10 @@ NO_USAGE = "No usage was recorded in this period."
 def top_table(data: Dataset, dimension: str, *, order: Order = "cost", top_n: int = 10) -> None:
     """Emit the largest users, models, providers or teams, all others in one row, and the total.
 
-    `dimension` is user, model, provider or team; `order` what they are ranked by. The sheet has all of them.
+    `dimension` is user, model, provider or team; `order` what they are ranked by, where any of it is recorded. The
+    sheet has all of them.
     """
+    order = order_of(data, order)
     plural = f"{DIMENSIONS[dimension].label}s"
     if not data.has(dimension):
         notice(f"{plural}: not available. {data.why_not(dimension)}")

@@ -13,7 +13,7 @@ from reports.kit import format as fmt
 from reports.kit.cards import change_words
 from reports.kit.datasets import Dataset
 from reports.kit.markup import bold, quoted
-from reports.kit.usage.rankings import ORDER_COLUMNS, Order, by_day, failures, hours_agree, ranking, unpriced
+from reports.kit.usage.rankings import ORDER_COLUMNS, Order, by_day, failures, hours_agree, order_of, ranking, unpriced
 from reports.kit.usage.totals import Totals, totals
 from reports.periods import in_words
 
@@ -32,15 +32,10 @@ def sentences(data: Dataset, *, order: Order = "cost") -> list[str]:
     now = totals(data.daily)
     if not now.requests:
         return _nothing(data)
-    by = _order(now, order)
+    by = order_of(data, order)
     found = [_volume(data, now), _models(data, by), _users(data, now, by), _failures(data, now)]
     found += [_unpriced(data, now), _busiest(data, now)]
     return [text for text in found if text][:MOST]
-
-
-def _order(now: Totals, wanted: Order) -> Order:
-    choices: tuple[Order, ...] = (wanted, "tokens", "requests")
-    return next(order for order in choices if getattr(now, ORDER_COLUMNS[order]) > 0)
 
 
 def _nothing(data: Dataset) -> list[str]:
@@ -60,8 +55,11 @@ def _volume(data: Dataset, now: Totals) -> str:
     requests, cost = fmt.short(now.requests), fmt.money(now.spend_usd, data.currency)
     if before is None or not before.requests:
         people = fmt.plural(now.active_users, "user")
-        return f"**{fmt.plural(now.requests, 'request')}** from {people} cost **{cost}**; {_no_comparison(data)}."
+        spent = f"cost **{cost}**" if now.spend_usd else "had no recorded cost"
+        return f"**{fmt.plural(now.requests, 'request')}** from {people} {spent}; {_no_comparison(data)}."
     moved = _moved(now.requests, before.requests, requests, fmt.short(before.requests))
+    if not now.spend_usd and not before.spend_usd:
+        return f"Requests {moved}; no cost is recorded."
     spent = _moved(now.spend_usd, before.spend_usd, cost, fmt.money(before.spend_usd, data.currency))
     return f"Requests {moved}, and cost {spent}."
 
