@@ -14,8 +14,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import timed_requests
+from kit_snapshots import Plan, make_dataset, open_run
 from timed_requests import MODELS, WEEK, dataset, durations, figures, percentile, requests, within, write_csv
 
+from reports import kit
 from reports.kit import performance
 from reports.kit.charts import Drawing, Unavailable
 from reports.kit.performance.pictures import counted_note
@@ -125,6 +127,27 @@ def test_the_score_card_is_recomputed(read: performance.Performance, found: Foun
         assert row["average"] == pytest.approx(sum(durations(now)) / len(durations(now)))
         assert row["total_tokens"] == sum(r["prompt_tokens"] + r["completion_tokens"] for r in now)
         assert row["provider"] == (MODELS[model][0] or "Unknown provider")
+
+
+def test_the_total_of_the_score_card_changes_as_all_requests_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A model that is used no more has no row, but had requests."""
+    facts = {"user_id": "u1", "provider": "p", "successes": 1, "requests": 1}
+    rows = [{"day": WEEK.before().end, "model": model, **facts} for model in ("kept", "gone")]
+    pieces = open_run(monkeypatch, tmp_path, Plan(WEEK), [*rows, {"day": WEEK.end, "model": "kept", **facts}])
+    performance.score_card(performance.read(kit.dataset("usage")))
+    (table,) = (piece["text/plain"].splitlines() for piece in pieces.of("table"))
+    assert [line.split("\t")[-1] for line in table[1:]] == ["Change in requests", "0.0 %", "−50.0 %"]
+
+
+def test_more_failures_are_told_though_the_rate_is_steady(tmp_path: Path) -> None:
+    facts = {"user_id": "u1", "model": "m", "provider": "p", "requests": 1000}
+    days = ((WEEK.before().end, 5), (WEEK.end, 10))
+    rows = [{"day": day, "failures": failed, "successes": 1000 - failed, **facts} for day, failed in days]
+    told = performance.sentences(performance.read(make_dataset(tmp_path, Plan(WEEK), rows)))[0]
+    words = told.replace("\u00a0", " ").replace("*", "")
+    assert words == "99.0 % of 1,000 requests succeeded, 99.5 % in the period before; 10 failed (up 100.0 % from 5)."
 
 
 def test_errors_by_code_are_recomputed(read: performance.Performance, found: Found) -> None:

@@ -42,13 +42,19 @@ def _failures(found: Performance, figures: dict[str, Metric]) -> str:
     assert failures.value is not None and requests.value is not None and rate.value is not None
     if not failures.value:
         return usage.none_failed(int(requests.value))
-    text = f"**{fmt.percent(rate.value)}** of {fmt.plural(requests.value, 'request')} succeeded"
-    words = change_words(rate.value, rate.previous, "percent")
-    if rate.previous is not None and words != "no comparison":
-        text += f", {words} from {fmt.percent(rate.previous)}"
     if requests.value == 1:
         return f"**The one request failed**{_commonest(found)}."
-    return f"{text}; {fmt.short(failures.value)} failed{_commonest(found)}."
+    text = f"**{fmt.percent(rate.value)}** of {fmt.plural(requests.value, 'request')} succeeded"
+    if rate.previous is not None:
+        text += f", {fmt.percent(rate.previous)} in the period before"
+    return f"{text}; {fmt.short(failures.value)} failed{_than_before(failures)}{_commonest(found)}."
+
+
+def _than_before(failures: Metric) -> str:
+    """How many more or fewer failed: a rate that is steady by its size can stand for many more of them."""
+    if failures.value is None or not failures.previous:
+        return ""
+    return f" ({change_words(failures.value, failures.previous)} from {fmt.short(failures.previous)})"
 
 
 def _commonest(found: Performance) -> str:
