@@ -197,6 +197,8 @@ def test_long_names_lose_their_path_unless_two_would_be_the_same() -> None:
     assert axes.short_names(["anthropic/claude-sonnet-4", "openai/gpt-4o"]) == ["claude-sonnet-4", "openai/gpt-4o"]
     twins = ["provider-one-abc/same-model", "provider-two-abc/same-model"]
     assert axes.short_names(twins) == twins
+    others = ["<script>alert(1)</script>", '=HYPERLINK("https://example.org")', "Sales and/or marketing, Berlin"]
+    assert axes.short_names(others) == others
 
 
 def test_chart_displays_json_alt_and_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +26,8 @@ LABEL_GAP = 16  # px between two labels at the end of their lines
 CHARACTER = 7.0  # px a character takes at FONT_SIZE, on average and a little more
 TICK_ROOM = {"day": 70, "short": 52}  # px that one label of a day takes with its space
 LONGEST_LABEL = 22  # characters of a name in a picture; the table has it in full
+
+_OF_PROVIDER = re.compile(r"[\w.-]+(/[\w.:@-]+)+")
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,14 @@ def label(text: str, longest: int = 0) -> str:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Names too long for a picture without what stands before their last slash, unless two would be the same."""
-    cut = [name.rsplit("/", 1)[-1] or name if len(name) > LONGEST_LABEL else name for name in names]
+    """Names too long for a picture without what stands before their last slash, unless two would be the same.
+
+    Only of names such as provider/model: a slash in any other name parts nothing.
+    """
+    cut = [
+        name.rsplit("/", 1)[-1] if len(name) > LONGEST_LABEL and _OF_PROVIDER.fullmatch(name) else name
+        for name in names
+    ]
     return [short if cut.count(short) == 1 else name for name, short in zip(names, cut, strict=True)]
 
 
