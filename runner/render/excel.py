@@ -6,6 +6,7 @@ that names no table gets a sheet for each data frame it shows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,7 @@ from runner.render.excel_cover import (
     DEFINITIONS,
     KEY_FIGURES,
     Entry,
+    heads,
     write_cover,
     write_definitions,
     write_metrics,
@@ -40,6 +42,7 @@ SAMPLED_ROWS = 200  # looked at for a column's width
 WIDTHS = (9, 60)  # narrowest and widest column, in characters
 
 Row = Sequence[Any]
+_IN_SHORT = re.compile(r"[.:](?: |$)")  # where a text alternative goes on with figures, which the sheet has itself
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ def _of_table(run_dir: Path, table: Table, pictures: Sequence[Picture]) -> Sheet
                 yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
 
     own = tuple(picture for picture in pictures if picture.table == table.name)
-    about = own[0].alt if own else table.caption
+    about = _IN_SHORT.split(own[0].alt, maxsplit=1)[0] + "." if own else table.caption
     return Sheet(table.title, about, columns, count, rows, own)
 
 
@@ -210,10 +213,18 @@ def _write_sheet(sheet: Any, table: str, content: Sheet, currency: str) -> None:
     sheet.print_title_rows = "1:1"
     cells = Cells(sheet)
     formats = [number_format(column.unit, currency) for column in content.columns]
-    looks = ["head of numbers" if column.unit not in {"", "date"} else "head" for column in content.columns]
+    numeric = [column.unit not in {"", "date"} for column in content.columns]
+    looks = heads(numeric)
     sheet.append([cells.text(label, look) for label, look in zip(labels, looks, strict=True)])
+    apart = [look == "head after numbers" for look in looks]
     for row in content.rows():
-        sheet.append([cells.value(value, form) for value, form in zip(row, formats, strict=True)])
+        parts = zip(row, formats, apart, strict=True)
+        sheet.append(
+            [
+                cells.text(value, "about") if indented and isinstance(value, str) else cells.value(value, form)
+                for value, form, indented in parts
+            ]
+        )
     add_table(sheet, table, labels, content.count)
     for picture in content.pictures:
         place_beside(sheet, picture, len(labels))

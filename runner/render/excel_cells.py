@@ -19,6 +19,7 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 MAX_TEXT = 32_767  # characters in one cell
 MAX_NAME = 31  # UTF-16 units in a sheet's name
+NUMBER = "[>=1000]#,##0;General"
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _FORBIDDEN_IN_NAMES = re.compile(r"[\[\]:*?/\\\x00-\x1f\ud800-\udfff\ufffe\uffff]+")
@@ -35,10 +36,22 @@ def number_format(unit: str, currency: str = "USD") -> str:
         "usd": money,
         "usd_per_million": money,
         "percent": '0.00" %"',
-        "number": "[>=1000]#,##0;General",
+        "number": NUMBER,
         "ms": '#,##0" ms"',
         "date": "yyyy-mm-dd",
     }.get(unit, "")
+
+
+def _for_value(number: str, value: Any) -> str:
+    """The part of a number format that is for `value`, where LibreOffice takes another one or finds no room.
+
+    It drops the sign of what falls to the last of three conditions, and fills a narrow column with ### under General.
+    """
+    if number == NUMBER:
+        return "#,##0" if float(value).is_integer() or abs(value) >= 1000 else "#,##0.00"
+    if number.startswith("[>=1]") and -1 < value < 0:
+        return number.rpartition(";")[2]
+    return number
 
 
 def clean_text(text: str) -> str:
@@ -100,7 +113,7 @@ class Cells:
             cell = self._cell("truth", "")
             cell.value = value
             return cell
-        cell = self._cell("number", number)
+        cell = self._cell("number", _for_value(number, value))
         cell.value = str(value)  # openpyxl writes numbers with 16 digits, and a double may need 17
         cell.data_type = "n"
         return cell
@@ -154,6 +167,11 @@ LOOKS: dict[str, dict[str, Any]] = {
         "font": _font(bold=True),
         "border": _RULE,
         "alignment": Alignment(horizontal="right", vertical="bottom", wrap_text=True),
+    },
+    "head after numbers": {
+        "font": _font(bold=True),
+        "border": _RULE,
+        "alignment": Alignment(horizontal="left", indent=1, vertical="bottom", wrap_text=True),
     },
     "link": {"font": _font(color="FF0B57A4", underline="single")},
     "warning": {"font": _font(bold=True)},

@@ -55,11 +55,19 @@ def write_cover(sheet: Any, title: str, results: Results, entries: Sequence[Entr
     if not entries:
         sheet.append([cells.text("This report shows no table, so that there are no further sheets with figures.")])
         return
-    sheet.append(
-        [cells.text("Sheet", "head"), cells.text("Rows", "head of numbers"), cells.text("What it holds", "head")]
-    )
+    labels = ("Sheet", "Rows", "What it holds")
+    sheet.append([cells.text(label, look) for label, look in zip(labels, heads([False, True, False]), strict=True)])
     for entry in entries:
         sheet.append([_link(cells, entry.sheet), cells.value(entry.rows, "#,##0"), cells.text(entry.about, "about")])
+
+
+def heads(numeric: Sequence[bool]) -> list[str]:
+    """The look of each header: numbers stand right, and a text beside them keeps its distance."""
+    looks = []
+    for place, number in enumerate(numeric):
+        beside = place > 0 and numeric[place - 1]
+        looks.append("head of numbers" if number else "head after numbers" if beside else "head")
+    return looks
 
 
 def _link(cells: Cells, sheet: str) -> Any:
@@ -80,7 +88,7 @@ def write_metrics(sheet: Any, metrics: Sequence[Metric], currency: str, table: s
         sheet.column_dimensions[letter].width = width
     cells = Cells(sheet)
     sheet.freeze_panes = "B2"
-    looks = ["head of numbers" if label in METRIC_NUMBERS else "head" for label in METRIC_LABELS]
+    looks = heads([label in METRIC_NUMBERS for label in METRIC_LABELS])
     sheet.append([cells.text(label, look) for label, look in zip(METRIC_LABELS, looks, strict=True)])
     for metric in metrics:
         sheet.append(_metric_row(cells, metric, currency))

@@ -77,6 +77,37 @@ def test_units_decide_number_formats(tmp_path: Path) -> None:
     assert formats == ["General", "#,##0", "#,##0", number_format("usd"), '0.00" %"']
 
 
+def test_every_program_shows_the_sign_and_the_digits(tmp_path: Path) -> None:
+    """Of three conditions LibreOffice drops the minus in the last, and General does not fit a narrow column there."""
+    columns = (Column("name", "Name"), Column("usd", "Cost", "usd"), Column("score", "Score", "number"))
+    frame = pd.DataFrame({"name": list("abcd"), "usd": [-0.07, 0.07, -7.0, 0.0], "score": [-4.18342, 4.0, 0.5, 2000.5]})
+    sheet = written(tmp_path, frame, *columns)
+    small, *others = [cell.number_format for cell in sheet["B"][1:]]
+    assert small == '"$"0.0000' and set(others) == {number_format("usd")}
+    assert [cell.number_format for cell in sheet["C"][1:]] == ["#,##0.00", "#,##0", "#,##0.00", "#,##0"]
+    assert rows(sheet)[1][1:] == [-0.07, -4.18342]
+
+
+def test_a_text_beside_a_number_keeps_its_distance(tmp_path: Path) -> None:
+    columns = (Column("day", "Day", "date"), Column("cost", "Cost", "usd"), Column("why", "Why"), Column("who", "Who"))
+    frame = pd.DataFrame({"day": [date(2026, 11, 9)], "cost": [1.0], "why": ["=1"], "who": ["Ann"]})
+    sheet = written(tmp_path, frame, *columns)
+    assert [[cell.alignment.indent for cell in row] for row in sheet.iter_rows()] == [[0, 0, 1, 0]] * 2
+    assert sheet["C2"].data_type == "s"
+
+
+def test_the_cover_says_what_a_chart_shows_and_not_its_figures(tmp_path: Path) -> None:
+    report_notebooks.kit_results(tmp_path)
+    image = BytesIO()
+    Image.new("RGB", (4, 4)).save(image, "PNG")
+    alt = "Bars of the share of cost: one 70.0 %, two 30.0 %."
+    picture = Picture("Cost", alt, image.getvalue(), table="cost-figures")
+    source = Source(tmp_path, read_results(tmp_path), EMPTY_PAGE, "A title", pictures=(picture,))
+    write_workbook(tmp_path / "report.xlsx", source)
+    told = rows(openpyxl.load_workbook(tmp_path / "report.xlsx")["Summary"])
+    assert [row[2] for row in told if row[0] == "Figures cost"] == ["Bars of the share of cost."]
+
+
 def test_another_currency_is_only_another_sign() -> None:
     assert "€" in number_format("usd", "EUR")
     assert "CHF " in number_format("usd", "CHF")
