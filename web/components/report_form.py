@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
 from reports import cron, periods
 from reports.errors import ConfigError, InvalidInput, NotFound, StageError
@@ -20,7 +21,7 @@ from reports.service import MAX_GRACE, NewReport
 from reports.sources.known import Known
 from reports.sources.registry import serving
 from reports.templates import Template
-from web.components import notices, parameter_inputs, schedule_input, words
+from web.components import notices, parameter_inputs, schedule_input, tables, words
 from web.components.fields import KEEP, Fields, parameter
 from web.components.reader import Reader
 from web.components.report_words import CATCH_UP_WORDS, FIELD_NAMES, FILTER_NAMES, HOUR
@@ -219,13 +220,10 @@ def _formats(start: NewReport, template: Template, fields: Fields) -> tuple[Form
 def ask_whether_to_send(email: str, fields: Fields, *, first: bool) -> bool:
     """Of a new report: whether whoever makes it gets it. Others are subscribed on its page."""
     st.header("Who gets it")
-    return st.checkbox(
-        notices.plain(f"Send it to me, {email}"),
-        first,
-        help="By mail, with the usual files. Once it is saved, its page subscribes others and offers more choices.",
-        key=fields.key("send_me"),
-        persist_state=KEEP,
-    )
+    wanted = st.checkbox("Send it to me", first, key=fields.key("send_me"), persist_state=KEEP)
+    note = "By mail to {}, with the usual files. Once it is saved, its page subscribes others and offers more choices."
+    st.html(Markup(f'<p class="gz-note">{note}</p>').format(tables.name_of(email)))
+    return wanted
 
 
 def _more(asked: NewReport, fields: Fields) -> NewReport:

@@ -80,7 +80,7 @@ def show_facts(facts: Iterable[tuple[str, Cell]]) -> None:
 def link(page: str, text: str, suffix: str = "", **query: str | Sequence[str]) -> Markup:
     """A link to a page or file of ours. `suffix` is read aloud only: it makes the names of like links differ."""
     href = f"{page}?{urlencode(query, doseq=True)}" if query else page
-    hidden = Markup(' <span class="gz-hidden">{}</span>').format(suffix) if suffix else ""
+    hidden = Markup('<span class="gz-hidden"> {}</span>').format(suffix) if suffix else ""
     return Markup('<a href="{}" target="_self">{}{}</a>').format(href, name_of(text), hidden)
 
 
