@@ -145,7 +145,7 @@ def table_html(
 ) -> str:
     """One regular header row, the first cell of each row its header, numbers in class `num`; all text escaped."""
     ident = f"table-{table_name}"
-    heads = "".join(f'<th scope="col"{_number_class(column)}>{escape(column.label)}</th>' for column in columns)
+    heads = "".join(f'<th scope="col"{_class(column)}>{escape(column.label)}</th>' for column in columns)
     body = "".join(_row_html(row, columns, missing) for row in rows)
     return (
         f'<div class="table-scroll" tabindex="0" role="region" aria-labelledby="{ident}-caption">'
@@ -158,7 +158,7 @@ def _row_html(row: Row, columns: Sequence[Column], missing: str) -> str:
     kind = f' class="{row["_kind"]}"' if "_kind" in row else ""
     first, *rest = columns
     head = cell_text(row, first, missing)
-    cells = "".join(f"<td{_number_class(column)}>{_cell_html(row, column, missing)}</td>" for column in rest)
+    cells = "".join(f"<td{_class(column)}>{_cell_html(row, column, missing)}</td>" for column in rest)
     return f'<tr{kind}><th scope="row">{name(head)}</th>{cells}</tr>'
 
 
@@ -210,8 +210,8 @@ def table_text(caption: str, rows: Sequence[Row], columns: Sequence[Column]) -> 
     return "\n".join([caption, *lines])
 
 
-def _number_class(column: Column) -> str:
-    return ' class="num"' if column.numeric else ""
+def _class(column: Column) -> str:
+    return ' class="num"' if column.numeric else ' class="date"' if column.unit == "date" else ""
 
 
 def _sum(values: pd.Series[Any]) -> float | int | None:

@@ -61,6 +61,14 @@ def test_a_table_is_one_region_with_a_caption_and_scoped_headers(pieces: Pieces)
     assert {cell.get("class") for cell in root.xpath("//tbody//td")} == {"num"}
 
 
+def test_numbers_and_days_are_told_apart_for_their_print(pieces: Pieces) -> None:
+    frame = pd.DataFrame({"name": ["a"], "count": [1], "day": [DAY.end], "text": ["b"]})
+    columns = [kit.Column(name, name, unit) for name, unit in zip(frame, ("", "count", "date", ""), strict=True)]
+    kit.table("Days", frame, columns)
+    row = lxml.html.fromstring(pieces.html("table")).xpath("//tbody/tr/*")
+    assert [cell.get("class") for cell in row] == [None, "num", "date", None]
+
+
 def test_names_from_data_are_text(pieces: Pieces) -> None:
     kit.table("Users", FRAME, COLUMNS)
     html = pieces.html("table")
