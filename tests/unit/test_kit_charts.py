@@ -193,6 +193,15 @@ def test_names_stay_text_and_are_cut_in_pictures_only() -> None:
     assert list(drawing.figures["name"]) == names
 
 
+def test_days_name_their_month_where_it_begins() -> None:
+    """In a mail the picture is 600 px wide: names of a week with the month in each would touch there."""
+    days = [date(2026, 10, 29) + timedelta(days=number) for number in range(7)]
+    _, words = axes.day_ticks(days, 880)
+    told = [word.replace("\u00a0", " ") for word in words]
+    assert told == ["Thu 29 Oct", "Fri 30", "Sat 31", "Sun 1 Nov", "Mon 2", "Tue 3", "Wed 4"]
+    assert len(axes.day_ticks(days, 440)[0]) < 7
+
+
 def test_long_names_lose_their_path_unless_two_would_be_the_same() -> None:
     assert axes.short_names(["anthropic/claude-sonnet-4", "openai/gpt-4o"]) == ["claude-sonnet-4", "openai/gpt-4o"]
     twins = ["provider-one-abc/same-model", "provider-two-abc/same-model"]

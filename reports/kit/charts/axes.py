@@ -96,7 +96,10 @@ def short_names(names: Sequence[str]) -> list[str]:
 
 
 def day_ticks(days: Sequence[date], width: int) -> tuple[list[int], list[str]]:
-    """Positions and words of as many days as fit: Mon 9 Nov, or 9 Nov, every one, second, third, seventh ..."""
+    """Positions and words of as many days as fit: Mon 9 Nov, Tue 10 ..., or 9 Nov, every one, second, third, seventh.
+
+    The month stands where it begins, so that names keep apart in a mail, where the picture is drawn narrower.
+    """
     room = width - 150
     long = len(days) * TICK_ROOM["day"] <= room
     step = (
@@ -105,9 +108,12 @@ def day_ticks(days: Sequence[date], width: int) -> tuple[list[int], list[str]]:
         else next(s for s in (1, 2, 3, 5, 7, 14, 28, 56, 112, 365) if len(days) / s * TICK_ROOM["short"] <= room)
     )
     places = list(range(0, len(days), step))
-    return places, [
-        f"{fmt.weekday(days[i])} {fmt.short_day(days[i])}" if long else fmt.short_day(days[i]) for i in places
-    ]
+    return places, [_weekday(days, i) if long else fmt.short_day(days[i]) for i in places]
+
+
+def _weekday(days: Sequence[date], place: int) -> str:
+    day, first = days[place], place == 0 or days[place].month != days[place - 1].month
+    return f"{fmt.weekday(day)} {fmt.short_day(day) if first else day.day}"
 
 
 def days_axis(figure: go.Figure, days: Sequence[date], *, room: float, width: int = FULL_WIDTH) -> None:
