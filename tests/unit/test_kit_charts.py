@@ -16,7 +16,7 @@ import pytest
 from kit_snapshots import Plan, open_run
 
 from reports import kit
-from reports.kit.charts import Drawing, Measure, Unavailable, axes, stacks
+from reports.kit.charts import Drawing, Measure, Unavailable, axes, points, range_bars, stacks
 from reports.kit.palette import INK, SERIES, shade
 from reports.model import Period
 
@@ -191,6 +191,24 @@ def test_names_stay_text_and_are_cut_in_pictures_only() -> None:
     assert ticks[0] == "&lt;b&gt;bold&lt;/b&gt;"
     assert len(ticks[1]) == axes.LONGEST_LABEL and ticks[1].endswith("…")
     assert list(drawing.figures["name"]) == names
+
+
+def test_many_points_and_ranges_are_told_by_their_ends() -> None:
+    """Nobody can listen to twenty figures in a row; the table of figures has them."""
+    names = list("abcd")
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "y": [5.0, 9.0, 6.0, 7.0], "group": "g"}, index=names)
+    dots = drawn(points(frame, Measure("requests"), Measure("latency", "ms"), group="G"))
+    assert dots.alt.replace("\u00a0", " ") == (
+        "4 points of latency against requests. Highest latency: b, 9 ms; lowest: a, 5 ms. "
+        "Highest requests: d, 4; lowest: a, 1."
+    )
+    ranges = frame.rename(columns={"x": "low", "y": "high"})
+    bars = drawn(range_bars(ranges, Measure("latency", "ms"), ("median", "slowest")))
+    assert bars.alt.replace("\u00a0", " ") == (
+        "Bars of latency from median to slowest: of 4 names, b 2 ms – 9 ms reaches highest and a 1 ms – 5 ms lowest."
+    )
+    few = drawn(range_bars(ranges.head(2), Measure("latency", "ms"), ("median", "slowest")))
+    assert few.alt.replace("\u00a0", " ").endswith(": a 1 ms – 5 ms; b 2 ms – 9 ms.")
 
 
 def test_days_name_their_month_where_it_begins() -> None:

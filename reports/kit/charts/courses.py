@@ -83,8 +83,8 @@ def cumulative(
         if course is not None:
             frame[column] = pd.Series(list(course.values), dtype="float64").reindex(range(len(frame)))
             columns.append(Column(column, f"{measure.label.capitalize()} so far, {course.name}", measure.unit))
-    told = [f"{course.name} {measure.text(_last(course.values))}" for course in (now, before, budget) if course]
-    alt = f"Lines of {measure.label} added up by {steps.word}. At the end: {', '.join(told)}."
+    told = [f"{course.name} with {measure.text(_last(course.values))}" for course in (now, before, budget) if course]
+    alt = f"Lines of {measure.label} added up by {steps.word}. At the end: {fmt.listed(told)}."
     return Drawing(figure, alt, frame, tuple(columns))
 
 

@@ -23,6 +23,7 @@ MARGIN = {"l": 64, "r": 24, "t": 56, "b": 52}
 SIZE = 13  # px of a point
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "circle-open")  # the sixth is all other groups
 SIGNS = ("●", "■", "◆", "▲", "✚", "○")
+ALL_TOLD = 3  # points that are all told in the text alternative
 NAMED = 15  # points with a name, the first of the frame; more would not be read
 LONGEST_IN_KEY = 18  # characters; all groups stand in one line
 GROUPS = len(SYMBOLS) - 1
@@ -155,13 +156,20 @@ def _free(box: Box, taken: Sequence[Box], width: float, height: float) -> bool:
 
 
 def _alt(known: pd.DataFrame, across: Measure, up: Measure) -> str:
-    told = [
-        f"{shortened(str(name))}: {across.text(x)}, {up.text(y)}"
-        for name, x, y in zip(known.index[:NAMED], known["x"], known["y"], strict=False)
+    """Every point of a few; of more those at the ends, for nobody can listen to all: the figures have them."""
+    if len(known) <= ALL_TOLD:
+        told = [
+            f"{shortened(str(name))}: {across.text(x)}, {up.text(y)}"
+            for name, x, y in zip(known.index, known["x"], known["y"], strict=True)
+        ]
+        return f"Points of {up.label} against {across.label}. {'; '.join(told)}."
+    names = [shortened(str(name)) for name in known.index]
+    ends = [
+        f"Highest {measure.label}: {names[values.argmax()]}, {measure.text(values.max())}; "
+        f"lowest: {names[values.argmin()]}, {measure.text(values.min())}."
+        for measure, values in ((up, known["y"].to_numpy()), (across, known["x"].to_numpy()))
     ]
-    more = len(known) - len(told)
-    rest = f"; and {fmt.full(more)} more" if more else ""
-    return f"Points of {up.label} against {across.label}. {'; '.join(told)}{rest}."
+    return f"{fmt.full(len(known))} points of {up.label} against {across.label}. {' '.join(ends)}"
 
 
 def _figures(known: pd.DataFrame, across: Measure, up: Measure, group: str) -> tuple[pd.DataFrame, tuple[Column, ...]]:

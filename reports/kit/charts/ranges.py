@@ -18,6 +18,7 @@ from reports.kit.palette import ACCENT, FONT_SIZE, INK, QUIET
 from reports.kit.tables import Column
 
 DRAWN = 12  # names; more would be a table
+ALL_TOLD = 3  # bars that are all told in the text alternative
 NARROWEST = 600  # px: so wide a mail draws it, and the words beside the bars are as long there
 AXIS_ROOM = 52  # px for the ticks below and the key above
 
@@ -46,8 +47,7 @@ def range_bars(frame: pd.DataFrame, measure: Measure, labels: tuple[str, str]) -
     bars.names_axis(figure, names)
     _amounts(figure, high, texts, names, measure)
     bars.key(figure, [f"● {labels[0]}", f"◇ {labels[1]}"], [ACCENT, ACCENT], sign="")
-    told = "; ".join(f"{shortened(name)} {text}" for name, text in zip(names, texts, strict=True))
-    alt = f"Bars of {measure.label} from {labels[0]} to {labels[1]}: {told}."
+    alt = f"Bars of {measure.label} from {labels[0]} to {labels[1]}: {_told(names, texts, high)}."
     columns = (
         Column("_name", "Name"),
         Column("low", labels[0][:1].upper() + labels[0][1:], measure.unit),
@@ -72,6 +72,15 @@ def level_bars(values: pd.Series, measure: Measure) -> Drawing | Unavailable:
     figures = _figures(known.to_frame("value"))
     height = bars.MARGINS + bars.ROW_HEIGHT * len(shown)
     return Drawing(figure, f"Bars of {measure.label}: {told}.", figures, columns, height)
+
+
+def _told(names: Sequence[str], texts: Sequence[str], high: Sequence[float]) -> str:
+    """Each bar of a few; of more those with the greatest and the least upper value: the figures have all."""
+    told = [f"{shortened(name)} {text}" for name, text in zip(names, texts, strict=True)]
+    if len(told) <= ALL_TOLD:
+        return "; ".join(told)
+    most, least = high.index(max(high)), high.index(min(high))
+    return f"of {len(told)} names, {told[most]} reaches highest and {told[least]} lowest"
 
 
 def _figures(known: pd.DataFrame) -> pd.DataFrame:
