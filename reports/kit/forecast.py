@@ -156,9 +156,9 @@ class Forecast:
     def words(self) -> str:
         """How good it is: the method, its error in the back-test, and what the simplest methods would have missed."""
         text = (
-            f"Forecast by {self.method}, with an interval for {fmt.percent(self.level * 100, 0)} of the values. In a "
-            f"back-test of {fmt.plural(self.origins, 'forecast')}, up to {fmt.plural(self.ahead, self.step)} ahead, it "
-            f"missed the actual values by {fmt.percent(self.error)} (WAPE)"
+            f"Forecast by {self.method}; its interval should hold {fmt.percent(self.level * 100, 0)} of the values. "
+            f"In a back-test of {fmt.plural(self.origins, 'forecast')}, up to {fmt.plural(self.ahead, self.step)} "
+            f"ahead, it missed the actual values by {fmt.percent(self.error)} (WAPE)"
         )
         simple = [(name, error) for name, error in self.rejected.items() if name in SIMPLEST and math.isfinite(error)]
         if simple:

@@ -28,7 +28,7 @@ DAY = Period(date(2026, 11, 22), date(2026, 11, 22), "Europe/Berlin")
 WEEK = Period(date(2026, 11, 16), date(2026, 11, 22))
 MONTH = Period(date(2026, 10, 1), date(2026, 10, 31))
 NAMES = ("<script>alert(1)</script>", "مستخدم", "x" * 300, "=cmd|' /C calc'!A0")
-CARDS = 7
+CARDS = 9  # three rows of three: none stands alone
 Rows = list[dict[str, Any]]
 
 PLANS = {
@@ -291,7 +291,7 @@ def test_the_proxys_one_day_reads_right(rendered: Any) -> None:
     html = path_of(rendered, "html").read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     text = " ".join(lxml.html.fromstring(html).text_content().split())
     assert "A weekly season needs at least 14 days with data; there is 1." in text
-    assert "What is usual shows from 9 days with data on; there is one day." in text
+    assert "It takes 9 days with data to tell what is usual; there is one." in text
     assert "never reset, as the source counts it" in text
     assert "Days without data leave nothing to compare with." in text
     assert "Unpriced usage" in text and "Unknown user" in text

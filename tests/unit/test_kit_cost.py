@@ -103,6 +103,8 @@ def test_without_a_period_before_nothing_drove_anything(make: Make) -> None:
     nothing = make([row(WEEK.start, 1.0)])
     found = cost.drivers(nothing)
     assert isinstance(found, Unavailable) and "no tokens" in found.reason
+    free = cost.drivers(make([row(WEEK.before().start, 0.0), row(WEEK.start, 0.0)]))
+    assert isinstance(free, Unavailable) and free.nothing and "No cost is recorded" in free.reason
 
 
 def test_models_of_two_providers_are_told_apart(make: Make) -> None:
@@ -152,6 +154,8 @@ def test_too_little_history_gives_no_projection(make: Make) -> None:
     assert isinstance(costs.month.expected, Unavailable)
     found = cost.metrics(costs)["month_projection"]
     assert found.value is None and "too little history" in found.note
+    free = make([row(WEEK.end, 0.0)])
+    assert cost.metrics(free)["month_projection"].note == "no cost is recorded"
     assert isinstance(cost.forecast_chart(costs), Unavailable)
 
 
@@ -287,6 +291,15 @@ def test_pareto_counts_who_makes_four_fifths() -> None:
 def test_a_course_of_nothing_is_no_chart() -> None:
     empty = Course("now", [0.0, 0.0])
     assert isinstance(cumulative(empty, None, None, Steps(["a", "b"], zone="UTC"), USD), Unavailable)
+
+
+def test_a_day_between_days_without_data_is_seen() -> None:
+    days = [WEEK.start + timedelta(days=number) for number in range(3)]
+    drawn = cumulative(Course("now", [None, 2.0, None]), None, None, Steps(["a", "b", "c"], days), USD)
+    assert isinstance(drawn, Drawing)
+    hatched, line = drawn.figure.data
+    assert list(hatched.x) == [0, 2] and hatched.hovertext == "no data"
+    assert "markers" in line.mode
 
 
 # Splits, savings, spikes and advice

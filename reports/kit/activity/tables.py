@@ -13,7 +13,7 @@ from reports.kit.usage.tables import NO_USAGE
 
 REQUESTS = Column("requests", "Requests", "count")
 BEFORE = Column("previous_requests", "Requests before", "count")
-ABOUT_USERS = "Models counts the models a user had; Change is that of requests"
+ABOUT_USERS = "Models is how many a user used; Change is in requests"
 SUCCESS = Column("success_rate", "Success rate", "percent", ratio=("successes", "requests"))
 
 
@@ -25,7 +25,7 @@ def users_table(people: People, *, order: Order = "requests", top_n: int = 20) -
     found = users(people, order=order, top_n=top_n)
     count = len(found.frame)
     caption = f"The first {found.shown} of {fmt.full(count)}, by {order}" if count > found.shown else "All users"
-    dormant = ", of dormant users too in the total" if people.now.dormant else ""
+    dormant = ", in the total also those of dormant users" if people.now.dormant else ""
     table(
         "Users",
         found.frame,

@@ -47,7 +47,10 @@ def heat_map(
     figures = frame.T.reset_index(drop=True)
     figures.columns = pd.Index(rows)
     figures.insert(0, "_name", columns)
-    named = (Column("_name", axis_title or "Day"), *(Column(row, row, measure.unit) for row in rows))
+    named = (
+        Column("_name", axis_title[:1].upper() + axis_title[1:] or "Day"),
+        *(Column(row, row, measure.unit) for row in rows),
+    )
     return Drawing(figure, _alt(frame, measure, cells), figures, named, height)
 
 

@@ -97,8 +97,8 @@ def spikes(costs: Costs) -> pd.DataFrame | Unavailable:
     """
     known = int(costs.days.notna().sum())
     if known <= LEAST:
-        days = "is one day" if known == 1 else f"are {known or 'none'}"
-        return Unavailable(f"What is usual shows from {LEAST + 1} days with data on; there {days}.")
+        days = "is one" if known == 1 else f"are {known or 'none'}"
+        return Unavailable(f"It takes {LEAST + 1} days with data to tell what is usual; there {days}.")
     least = NOTABLE * costs.now.spend_usd / max(costs.known_days, 1)
     rows = []
     for what, series in _series(costs):

@@ -58,8 +58,8 @@ def _drivers(costs: Costs) -> str:
     if not amount:
         return ""
     model = frame.iloc[0]
-    way, moved = "added" if amount > 0 else "took off", "rose" if model["change"] > 0 else "fell"
-    text = f"{CAUSES[name][amount < 0]} **{way} {_money(costs, abs(amount))}**, the most of the three causes"
+    way, moved = "raised" if amount > 0 else "lowered", "rose" if model["change"] > 0 else "fell"
+    text = f"{CAUSES[name][amount < 0]} **{way} the cost by {_money(costs, abs(amount))}**, the most of three causes"
     if len(frame) == 1 or not model["change"]:
         return f"{text}."
     return f"{text}; the cost of {quoted(model['name'])} {moved} most, by {_money(costs, abs(model['change']))}."
