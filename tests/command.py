@@ -15,6 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = (sys.executable, "-m", "runner")
+PATIENCE = 280  # seconds; a demo makes four reports, and the machine may have more to do. A test has 300.
 
 
 def path_of(rendered: Any, format: str) -> Path:
@@ -45,7 +46,7 @@ class Gazette:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=PATIENCE,
         )
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
