@@ -150,6 +150,13 @@ def test_more_failures_are_told_though_the_rate_is_steady(tmp_path: Path) -> Non
     assert words == "99.0 % of 1,000 requests succeeded, 99.5 % in the period before; 10 failed (up 100.0 % from 5)."
 
 
+def test_no_error_is_said_to_be_the_most_frequent_where_two_are(found: Found, tmp_path: Path) -> None:
+    bad = {r["error_class"]: r for r in within(found, WEEK) if r["error_class"]}
+    good = [r for r in found if r["status"] == "success"]
+    told = performance.sentences(without([*good, *bad.values()], tmp_path))[0].replace("\u00a0", " ")
+    assert told.endswith("; 2 failed, with 2 kinds of error.")
+
+
 def test_errors_by_code_are_recomputed(read: performance.Performance, found: Found) -> None:
     failed = [r for r in within(found, WEEK) if r["status"] == "failure"]
     counts = Counter((r["error_class"] or "not known", r["error_code"]) for r in failed)

@@ -190,6 +190,12 @@ def test_failures_add_up_by_model_and_by_user(tmp_path: Path) -> None:
         assert rankings.failures(data, dimension)["failures"].sum() == kit.usage.totals(data.daily).failures
 
 
+def test_no_model_is_said_to_fail_most_where_two_do(tmp_path: Path) -> None:
+    rows = [row(DAY.end, model=model, requests=9, successes=8, failures=1) for model in ("m1", "m2")]
+    told = sentences(make_dataset(tmp_path, Plan(DAY), rows))
+    assert "**2\u00a0requests failed**, 11.1\u00a0% of all, on 2\u00a0models." in told
+
+
 def test_the_total_failure_rate_is_that_of_all_requests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rows = [row(DAY.end, requests=10, successes=5, failures=5), row(DAY.end, model="m2", requests=90, successes=90)]
     pieces = open_run(monkeypatch, tmp_path, Plan(DAY), rows)

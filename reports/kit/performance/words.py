@@ -60,11 +60,14 @@ def _than_before(failures: Metric) -> str:
 def _commonest(found: Performance) -> str:
     if found.now is None or found.now.errors.empty or not found.data.has("errors"):
         return ""
-    lead = by_code(found).iloc[0]
+    errors = by_code(found)
+    lead = errors.iloc[0]
     error = bold(lead["error_class"]) + (f" ({quoted(lead['error_code'])})" if lead["error_code"] else "")
     often, failed = int(lead["failures"]), int(found.data.daily["failures"].sum())
     if often == failed:
         return f", {'each ' if often > 1 else ''}with {error}"
+    if often == int(errors["failures"].iloc[1]):
+        return f", with {fmt.plural(int((errors['failures'] > 0).sum()), 'kind')} of error"
     times = {1: "once", 2: "twice"}.get(often, f"{fmt.short(often)} times")
     return f", most often with {error}, {times}"
 

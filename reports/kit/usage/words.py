@@ -137,6 +137,8 @@ def _failures(data: Dataset, now: Totals) -> str:
         return f"**The one request failed**, on {quoted(model)}."
     if len(by_model) == 1:
         return f"{many}, {'each of them ' if now.failures > 1 else ''}on {quoted(model)}."
+    if count == int(by_model["failures"].iloc[1]):
+        return f"{many}, on {fmt.plural(len(by_model), 'model')}."
     return f"{many}; the most, {fmt.short(count)}, on {quoted(model)}."
 
 
