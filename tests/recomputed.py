@@ -176,7 +176,7 @@ def cost_figures(case: Case, days: Sequence[date]) -> dict[str, float | None]:
     return {
         "Average a day": ratio(cost, len(set(days) & case.known)),
         "Cost per request": ratio(cost, total(rows, "requests")),
-        "Cost per 1 M tokens": ratio(cost, tokens(rows), 1_000_000),
+        "Cost per 1M tokens": ratio(cost, tokens(rows), 1_000_000),
         "Cost per active user": ratio(cost, len(users(rows))),
     }
 

@@ -16,7 +16,7 @@ from reports.results import Metric
 MILLION = 1_000_000
 RATES: dict[str, tuple[str, Callable[[Totals], int], float, str]] = {  # name -> label, divisor, times, "no ..."
     "spend_per_request": ("Cost per request", lambda of: of.requests, 1, "no requests"),
-    "spend_per_million_tokens": ("Cost per 1 M tokens", lambda of: of.total_tokens, MILLION, "no tokens"),
+    "spend_per_million_tokens": ("Cost per 1M tokens", lambda of: of.total_tokens, MILLION, "no tokens"),
     "spend_per_user": ("Cost per active user", lambda of: of.active_users, 1, "no known user"),
 }
 
