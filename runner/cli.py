@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from reports.errors import ConfigError, GazetteError, InvalidInput, NotFound
 from runner.commands import (
@@ -80,6 +81,10 @@ def gazette(
     """Scheduled reports from notebooks."""
 
 
+def _first_line(error: BaseException | None) -> str:
+    return (str(error).strip().splitlines() or ["it gave no reason"])[0]
+
+
 def main() -> None:
     """The console script."""
     try:
@@ -89,6 +94,13 @@ def main() -> None:
         sys.exit(BAD_INPUT)
     except GazetteError as error:
         console.note(f"Error: {error}")
+        sys.exit(FAILED)
+    except DBAPIError as error:
+        console.note(f"Error: the database cannot be used: {_first_line(error.orig)}. Check database_url and data_dir.")
+        sys.exit(FAILED)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        console.note(f"Error: {place}{error.strerror or error}")
         sys.exit(FAILED)
 
 

@@ -24,6 +24,9 @@ from reports.errors import InvalidInput
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
+WIDE = 10_000  # columns where no terminal sets them: a row is one line for whoever reads it from a pipe
+FIRST_YEAR, LAST_YEAR = 1970, 2199  # of a time that is asked for
+
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
@@ -64,10 +67,13 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, empty:
     if not rows:
         show(empty)
         return
-    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:  # an id is to be copied, so it is never cut or broken
+        table.add_column(heading, no_wrap=heading == "id", overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    out.print(table, markup=False)
+    to = out if out.is_terminal else Console(soft_wrap=True, width=WIDE)
+    to.print(table, markup=False)
 
 
 @contextmanager
@@ -96,6 +102,8 @@ def moment(text: str | None, zone: str, now: datetime, *, field: str) -> datetim
         value = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidInput(field, f"{text!r} is no ISO time; write it like 2026-11-23T06:00+01:00") from error
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:  # the calendar of Python ends; zones and periods need room around
+        raise InvalidInput(field, f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}; got {text!r}")
     return value if value.tzinfo else value.replace(tzinfo=ZoneInfo(zone))
 
 

@@ -33,7 +33,10 @@ def import_file(
     day_zero: Annotated[str | None, typer.Option(help="Day on which relative hours begin: 2026-11-02.")] = None,
     as_json: console.JsonFlag = False,
 ) -> None:
-    """Import a file; the same file again adds nothing. Rows that cannot be used are kept in a side file."""
+    """Import a file; the same file again adds nothing. Rows that cannot be used are kept in a side file.
+
+    Exits with 1 where that is every row.
+    """
     from reports.sources.usage_import import import_usage  # noqa: PLC0415  loads pyarrow
 
     settings, source = load_settings(), checked_name("source", source)
@@ -57,6 +60,8 @@ def import_file(
         console.note(f"{report.rejected:,} rows could not be used; they are kept in {report.rejected_file}:")
         for line in report.first_rejected:
             console.note(f"  {line}")
+    if report.rejected and report.rejected == report.read:
+        raise typer.Exit(1)
 
 
 def _check_ours(service: Service, name: str) -> None:

@@ -32,6 +32,8 @@ def test_next_due_times_across_the_change_of_clocks() -> None:
         (("schedule", "next", "0 0 30 2 *"), "day"),
         (("schedule", "next", "* * * * *", "--zone", "Mars/Olympus"), "zone"),
         (("schedule", "next", "* * * * *", "--after", "tomorrow"), "after"),
+        (("schedule", "next", "* * * * *", "--after", "0001-01-01T00:00+14:00"), "after"),
+        (("render", "usage_summary", "--at", "9999-12-31"), "at"),
         (("render", "usage_summary", "--formats", "docx"), "formats"),
         (("render", "usage_summary", "-p", "top_n=many"), "top_n"),
         (("render", "usage_summary", "-p", "x=1;import os"), "x"),
@@ -56,6 +58,32 @@ def test_bad_input_exits_with_2_and_names_the_field(gazette: Gazette, arguments:
     assert refused.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"database_url": "postgresql://nobody:hush-hush@127.0.0.1:1/none"}, "the database cannot be used"),
+        ({"data_dir": "/dev/null/state"}, "/dev/null/state: Not a directory"),
+    ],
+)
+def test_what_fails_outside_is_told_in_one_line(tmp_path: Path, settings: dict[str, str], words: str) -> None:
+    failed = Gazette(tmp_path, settings).run("report", "list", expect=1)
+    assert words in failed.stderr
+    assert "Traceback" not in failed.stderr and "hush-hush" not in failed.stderr
+    assert len(failed.stderr.splitlines()) == 1
+
+
+def test_usage_is_not_imported_where_nothing_reads_it(gazette: Gazette) -> None:
+    (gazette.folder / "usage.csv").write_text("started_at,prompt_tokens,completion_tokens\n2026-11-20,1,2\n")
+    gazette.run("source", "add", "usage", gazette.folder / "usage.csv")
+    refused = gazette.run("usage", "import", gazette.folder / "usage.csv", expect=2)
+    assert "source: 'usage' is of kind files" in refused.stderr
+    assert gazette.json("usage", "import", gazette.folder / "usage.csv", "--source", " other ")["added"] == 1
+    assert gazette.json("source", "check", "other")["rows"] == 1
+    (gazette.folder / "usage.csv").write_text("started_at,prompt_tokens,completion_tokens\nnoon,1,2\n")
+    nothing = gazette.run("usage", "import", gazette.folder / "usage.csv", "--source", "other", expect=1)
+    assert "1 rows could not be used" in nothing.stderr
+
+
 def test_odd_settings_stop_every_command(tmp_path: Path) -> None:
     assert "GAZETTE_PROT" in Gazette(tmp_path, {"prot": "1"}).run("runs", "list", expect=2).stderr
     assert "port" in Gazette(tmp_path, {"port": "high"}).run("runs", "list", expect=2).stderr
@@ -78,6 +106,7 @@ def test_a_report_is_defined_paused_resumed_and_deleted(gazette: Gazette) -> Non
     gazette.run("source", "add", "usage")
     added = gazette.json("report", "add", "usage_summary", "--cron", "0 7 * * 1", "--zone", "Europe/Berlin")
     assert added["name"] == "Usage summary" and added["next_due_at"]
+    assert [line.split()[-1] for line in gazette.run("report", "list").stdout.splitlines()] == ["id", added["id"]]
     subscribed = gazette.json("subscribe", "Usage summary", "--outbox", "shelf")
     gazette.run("report", "pause", added["id"])
     assert gazette.json("report", "show", added["id"])["paused"] is True
