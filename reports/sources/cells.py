@@ -133,6 +133,8 @@ def moments(column: Any, zone: str) -> Parsed:
 
 def _moments(column: Any, zone: str) -> Parsed:
     never = pa.array([False] * len(column), pa.bool_())
+    if pa.types.is_date(column.type):
+        column = pc.cast(column, pa.timestamp("ms"))
     if pa.types.is_timestamp(column.type):
         return _in_utc(column, zone), never
     if not _is_text(column):

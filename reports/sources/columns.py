@@ -76,6 +76,7 @@ SYNONYMS = {
     "duration_sum_ms": ("total_response_time_ms",),
 }
 SERVEGEN = ("pool", "client_id", "hour", "requests", "input_tokens_mean", "output_tokens_mean")
+SHOWN_CHARACTERS = 80  # of a value that cannot be used
 FAILED = ("failure", "failed", "fail", "error", "timeout", "rate_limited")
 
 
@@ -248,7 +249,8 @@ def _settle(columns: dict[str, Any], kind: Kind, rows: int) -> list[tuple[Any, s
 def _contradiction(columns: Mapping[str, Any], kind: Kind) -> Any:
     if kind == "events":
         return pc.greater(columns["failures"], columns["requests"])
-    return pc.not_equal(pc.add(columns["successes"], columns["failures"]), columns["requests"])
+    negative = pc.or_(pc.less(columns["successes"], 0), pc.less(columns["failures"], 0))
+    return pc.or_(negative, pc.not_equal(pc.add(columns["successes"], columns["failures"]), columns["requests"]))
 
 
 def _filled(values: Any, value: float, kind: str) -> Any:
@@ -263,10 +265,14 @@ def _bad_rows(reasons: Iterable[tuple[Any, str, str]], batch: pa.Table, layout: 
             if index in found:
                 continue
             value = _plain(batch[theirs][index]) if isinstance(theirs, str) else None
-            shown = reason if value is None or value == "" else f"{value!r} {reason}"
+            shown = reason if value is None or value == "" else f"{_shortened(repr(value))} {reason}"
             text = _as_line([_plain(column[index]) for column in batch.columns])
             found[index] = BadRow(index, theirs if isinstance(theirs, str) else name, shown, text)
     return list(found.values())
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _plain(value: Any) -> Any:

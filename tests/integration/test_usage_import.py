@@ -347,6 +347,19 @@ def test_a_column_of_our_name_goes_before_one_in_other_letters(sqlite_url: str, 
     assert set(daily(take(sqlite_url, tmp_path, NOVEMBER))["model"]) == {"m1", "m2"}
 
 
+def test_counts_that_contradict_each_other_are_refused(sqlite_url: str, tmp_path: Path) -> None:
+    header = "day,requests,successes,failures,prompt_tokens,completion_tokens"
+    rows = ["2026-11-20,10,,11,1,1", "2026-11-20,10,11,,1,1", "2026-11-20,10,5,4,1,1", "2026-11-20,10,6,4,1,1"]
+    report = load(sqlite_url, write(tmp_path, "\n".join([header, *rows]) + "\n"))
+    assert (report.added, report.rejected) == (1, 3)
+    assert all("do not add up" in row for row in report.first_rejected)
+
+
+def test_a_long_value_is_not_told_whole(sqlite_url: str, tmp_path: Path) -> None:
+    report = load(sqlite_url, write(tmp_path, EVENTS.replace(",u2,", f",{'x' * 100_000},")))
+    assert report.rejected == 1 and len(report.first_rejected[0]) < 300
+
+
 def test_rejected_rows_are_not_held(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reports.sources.rowfiles.BLOCK_BYTES", 1 << 10)
     header, row, *_ = EVENTS.splitlines()

@@ -246,6 +246,11 @@ def test_a_moment_is_read_alike_whatever_stands_beside_it() -> None:
     assert bad(beside) == [False] * len(texts) + [True]
 
 
+def test_a_column_of_days_is_one_of_their_first_moments() -> None:
+    found = moments(pa.array([date(2026, 11, 20), None]), "Europe/Berlin")
+    assert found[0].to_pylist() == [datetime(2026, 11, 19, 23), None]  # noqa: DTZ001  as the values: UTC
+
+
 @pytest.mark.parametrize("year", ["0001", "1969", "2200", "9999"])
 def test_days_far_from_any_usage_are_bad(year: str) -> None:
     for read in (dates(pa.array([f"{year}-12-31"])), moments(pa.array([f"{year}-12-31T23:59:59"]), "UTC")):
