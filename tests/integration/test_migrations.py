@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 
 import postgresql
@@ -15,10 +15,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from reports.errors import ConfigError
-from reports.model import Condition, Format
 from reports.store import Store
 from reports.store.migrate import configuration
 from reports.store.tables import runs
+from reports.store.usage_tables import coverage
 
 METADATA = runs.metadata
 
@@ -105,23 +105,15 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_url: str, mo
     store.close()
 
 
-def test_subscriptions_from_before_conditions_are_always_sent(empty_url: str) -> None:
+def test_what_an_earlier_version_kept_is_still_there(empty_url: str) -> None:
     store = Store(empty_url)
-    at = datetime(2026, 11, 22, 10, tzinfo=UTC)
-    rows = dict.fromkeys(("template", "owner", "cron", "zone", "period_policy", "catch_up"), "")
+    kept = ("usage", date(2026, 11, 22), True)
     with store.writing() as connection:
         command.upgrade(configuration(connection), "0001")
-        old = sa.MetaData()
-        old.reflect(connection, only=["reports", "subscriptions", "runs"])
-        report, subscription = old.tables["reports"], old.tables["subscriptions"]
-        plain = {"parameters": {}, "formats": ["pdf"], "paused": False, "created_at": at}
-        asked = {"id": "r", "name": "Old", "filters": {}, "sources": {}, "grace_seconds": 0, "version": 1}
-        connection.execute(sa.insert(report).values(**rows, **plain, **asked))
-        wish = {"id": "s", "report_id": "r", "channel": "outbox", "address": "a", "subscriber": "", "secret": ""}
-        connection.execute(sa.insert(subscription).values(**plain, **wish, include_content=False))
+        connection.execute(sa.insert(coverage).values(kept))
     store.migrate()
-    found = store.subscription("s")
-    assert (found.send_if, found.formats, found.paused) == (Condition(), (Format.PDF,), False)
+    with store.reading() as connection:
+        assert connection.execute(sa.select(coverage)).all() == [kept]
     assert differences(store) == []
     store.close()
 
