@@ -1,4 +1,5 @@
 # make run    set everything up and serve Gazette with demo data on http://127.0.0.1:8501
+# make setup  the same without the demo data
 # make test   set everything up and run every check: format, lint, types, tests
 # make lab    JupyterLab for editing the templates in notebooks/
 
@@ -9,11 +10,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Imports cost half as much again without bytecode.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check lint types tests lab format benchmark constraints clean
+.PHONY: run setup test check lint types tests lab format benchmark constraints clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run
 	$(BIN)/gazette demo
+
+setup: $(VENV)/.run
 
 test: $(VENV)/.test
 	$(MAKE) --no-print-directory check
@@ -52,7 +55,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: pyproject.toml constraints.txt scripts/system_packages.sh | $(VENV)/bin/python
 	PYTHON=$(PYTHON) scripts/system_packages.sh run
-	$(PIP) install -c constraints.txt -e .
+	$(PIP) install -c constraints.txt -e '.[postgres]'
 	$(BIN)/gazette browser
 	touch $@
 
