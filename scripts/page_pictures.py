@@ -35,6 +35,8 @@ WIDTH = 1200  # CSS pixels
 PATIENCE = 120.0  # seconds for a server to come up, milliseconds a thousand times that for a preview
 ADA = Person("ada@example.org", "Ada Krüger", Role.ADMIN, "ada@example.org")
 SUMMARY = "Usage summary (demo)"
+# On a busy machine the grey places of inputs whose code is still being loaded stay for a while.
+NOTHING_TO_COME = "() => !document.querySelector('[data-testid=stSkeleton]')"
 # The folder of these pictures is a passing one; an installation's stands in its place.
 CALL_FOLDER = """([passing, lasting]) => {
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -110,6 +112,7 @@ def take(page: Page, shot: Shot, path: Path, data_dir: Path) -> None:
     if shot.wait:
         page.locator(shot.wait).first.wait_for()
     page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+    page.wait_for_function(NOTHING_TO_COME)
     page.wait_for_timeout(2000)  # what was drawn last finds its place, and a frame its page
     page.evaluate(CALL_FOLDER, [str(data_dir.resolve()), "/var/lib/gazette"])
     with Image.open(BytesIO(page.screenshot())) as whole:
