@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -37,10 +38,10 @@ ADA = Person("ada@example.org", "Ada Krüger", Role.ADMIN, "ada@example.org")
 SUMMARY = "Usage summary (demo)"
 # On a busy machine the grey places of inputs whose code is still being loaded stay for a while.
 NOTHING_TO_COME = "() => !document.querySelector('[data-testid=stSkeleton]')"
-# The folder of these pictures is a passing one; an installation's stands in its place.
-CALL_FOLDER = """([passing, lasting]) => {
+# The folder of these pictures is a passing one, and so is the machine; an installation's stand in their place.
+CALL = """([passing, lasting]) => {
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (walk.nextNode()) walk.currentNode.data = walk.currentNode.data.replaceAll(passing, lasting);
+    while (walk.nextNode()) walk.currentNode.data = walk.currentNode.data.replace(new RegExp(passing, "g"), lasting);
 }"""
 
 
@@ -114,7 +115,8 @@ def take(page: Page, shot: Shot, path: Path, data_dir: Path) -> None:
     page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
     page.wait_for_function(NOTHING_TO_COME)
     page.wait_for_timeout(2000)  # what was drawn last finds its place, and a frame its page
-    page.evaluate(CALL_FOLDER, [str(data_dir.resolve()), "/var/lib/gazette"])
+    page.evaluate(CALL, [re.escape(str(data_dir.resolve())), "/var/lib/gazette"])
+    page.evaluate(CALL, [rf"\b{re.escape(socket.gethostname())}\b", "gazette-1"])
     with Image.open(BytesIO(page.screenshot())) as whole:
         whole.convert("RGB").quantize(COLOURS).save(path, optimize=True)
 
