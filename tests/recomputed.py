@@ -22,7 +22,8 @@ import psycopg
 
 Row = dict[str, Any]
 TOKENS = ("prompt_tokens", "completion_tokens", "cache_read_tokens", "cache_creation_tokens")
-COUNTS = ("requests", "successes", "failures", *TOKENS)
+OUTCOMES = ("successes", "failures")  # None where the source does not tell
+COUNTS = ("requests", *OUTCOMES, *TOKENS)
 MIN_HISTORY_DAYS = 28  # known days before the period, to tell who is new
 
 
@@ -42,6 +43,10 @@ class Case:
     @property
     def comparable(self) -> bool:
         return {*self.days, *self.before} <= self.known
+
+    @property
+    def tells_outcomes(self) -> bool:
+        return tells_outcomes(self.rows)
 
     def of(self, days: Sequence[date]) -> list[Row]:
         wanted = set(days)
@@ -88,7 +93,8 @@ def servegen_rows(path: Path, day_zero: date) -> list[Row]:
             tokens = [round(requests * float(each[name] or 0)) for name in ("input_tokens_mean", "output_tokens_mean")]
             row: Row = dict.fromkeys(COUNTS, 0) | dict.fromkeys(("key_id", "team_id", "provider"), "")
             row |= {"day": day_zero + timedelta(days=int(each["hour"]) // 24), "user_id": each["client_id"]}
-            row |= {"model": each["pool"], "requests": int(requests), "successes": int(requests), "spend_usd": 0.0}
+            row |= {"model": each["pool"], "requests": int(requests), "spend_usd": 0.0}
+            row |= dict.fromkeys(OUTCOMES)
             rows.append(row | {"prompt_tokens": tokens[0], "completion_tokens": tokens[1]})
     return rows
 
@@ -126,6 +132,10 @@ def litellm_requests(connection: psycopg.Connection[Any]) -> list[Row]:
 # Figures, as DOMAIN.md and the definitions of each report say
 
 
+def tells_outcomes(rows: Iterable[Row]) -> bool:
+    return all(row["successes"] is not None for row in rows)
+
+
 def total(rows: Iterable[Row], name: str) -> int:
     return sum(row[name] or 0 for row in rows)
 
@@ -154,18 +164,18 @@ def ratio(part: float, whole: float, scale: float = 1.0) -> float | None:
 
 
 def usage_figures(rows: list[Row]) -> dict[str, float | None]:
-    requests, cost = total(rows, "requests"), spend(rows)
+    requests, cost, told = total(rows, "requests"), spend(rows), tells_outcomes(rows)
     return {
         "Requests": requests,
-        "Successful requests": total(rows, "successes"),
-        "Failed requests": total(rows, "failures"),
+        "Successful requests": total(rows, "successes") if told else None,
+        "Failed requests": total(rows, "failures") if told else None,
         "Prompt tokens": total(rows, "prompt_tokens"),
         "Completion tokens": total(rows, "completion_tokens"),
         "Total tokens": tokens(rows),
         "Cost": cost,
         "Active users": len(users(rows)),
         "Models used": len({row["model"] for row in rows if row["requests"] > 0}),
-        "Success rate": ratio(total(rows, "successes"), requests, 100),
+        "Success rate": ratio(total(rows, "successes"), requests, 100) if told else None,
         "Cost per 1,000 requests": ratio(cost, requests, 1000),
     }
 

@@ -77,6 +77,8 @@ SYNONYMS = {
 }
 SERVEGEN = ("pool", "client_id", "hour", "requests", "input_tokens_mean", "output_tokens_mean")
 SHOWN_CHARACTERS = 80  # of a value that cannot be used
+OUTCOMES = ("status", "successes", "failures")  # fields of which any tells what became of a request
+NO_OUTCOMES = "The source does not tell which requests failed."
 FAILED = ("failure", "failed", "fail", "error", "timeout", "rate_limited")
 
 
@@ -96,6 +98,10 @@ class Layout:
     day_zero: date | None = None  # servegen: where its relative hours begin
     zone: str = "UTC"  # of moments that name none
     notes: tuple[str, ...] = ()
+
+    @property
+    def tells_outcomes(self) -> bool:
+        return any(name in self.columns for name in OUTCOMES)
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,8 @@ def clean(batch: pa.Table, layout: Layout) -> Cleaned:
         columns[name] = values
         reasons += [(mask, name, reason) for mask, reason in found]
     reasons += _settle(columns, layout.kind, batch.num_rows)
+    if layout.kind == "daily" and not layout.tells_outcomes:
+        columns["successes"] = pa.repeat(pa.scalar(0, pa.int64()), batch.num_rows)
     wrong = pa.array([False] * batch.num_rows, pa.bool_())
     for mask, _, _ in reasons:
         wrong = pc.or_(wrong, mask)

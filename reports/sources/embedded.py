@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from reports.model import Filters
 from reports.sources import billing, days, performance, prices, query
+from reports.sources.columns import NO_OUTCOMES
 from reports.sources.daily import DailyRows, portions
 from reports.sources.snapshot import COUNTS, DIMENSIONS, Coverage, Usage
 from reports.sources.values import Request, Source, SourceReport
@@ -34,6 +35,10 @@ class Facts:
     coverage: dict[date, bool]
     has_events: bool
 
+    @property
+    def table(self) -> sa.Table:
+        return tables.usage_events if self.has_events else tables.daily_usage
+
 
 def read(request: Request, daily: DailyRows) -> Usage:
     """Usage of the wanted days; a source without rows gives an empty snapshot whose days are all missing."""
@@ -48,6 +53,8 @@ def read(request: Request, daily: DailyRows) -> Usage:
         else:
             zone, hourly, single, unavailable = "UTC", None, None, _without_events(request)
             _read_days(connection, request, facts, daily)
+        if tells_outcomes(connection, facts.table, source) is False:
+            unavailable["success_rate"] = NO_OUTCOMES
         coverage = _coverage(connection, request, facts, zone)
         kept = _kept(connection, request)
     return Usage(
@@ -112,7 +119,21 @@ def check(source: Source, store_url: str) -> SourceReport:
 
 def holds(connection: Connection, table: sa.Table, source: str) -> bool:
     """Whether a table has any row of a source."""
-    return connection.scalar(sa.select(sa.literal(1)).where(table.c.source == source).limit(1)) is not None
+    return _any(connection, table, source)
+
+
+def tells_outcomes(connection: Connection, table: sa.Table, source: str) -> bool | None:
+    """Whether a source's rows of `table` say which requests failed; None where there are no requests."""
+    events, columns = table is tables.usage_events, table.c
+    told = columns.status != "" if events else sa.or_(columns.successes > 0, columns.failures > 0)
+    if _any(connection, table, source, told):
+        return True
+    return False if _any(connection, table, source, columns.requests > 0) else None
+
+
+def _any(connection: Connection, table: sa.Table, source: str, *conditions: Any) -> bool:
+    found = sa.select(sa.literal(1)).where(table.c.source == source, *conditions).limit(1)
+    return connection.scalar(found) is not None
 
 
 def _range(connection: Connection, source: str, table: sa.Table) -> tuple[date | None, date | None]:
@@ -268,8 +289,8 @@ def _days(request: Request, facts: Facts, wanted: tuple[date, date]) -> sa.Selec
 
 def _coverage(connection: Connection, request: Request, facts: Facts, zone: str) -> Coverage:
     """Judged over all usage, whatever the filters: a filter makes zeros, never gaps."""
-    source, table = request.source.name, tables.usage_events if facts.has_events else tables.daily_usage
-    first, last = _range(connection, source, table)
+    source = request.source.name
+    first, last = _range(connection, source, facts.table)
     bounds = [day for day in (first, last) if day]
     doubtful = [day for day, complete in facts.coverage.items() if not complete]
     ends = {}

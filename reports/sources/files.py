@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from reports.errors import ExtractError, InvalidInput
 from reports.model import Filters
 from reports.sources import billing, days, performance
-from reports.sources.columns import BadRow, Kind
+from reports.sources.columns import NO_OUTCOMES, BadRow, Kind
 from reports.sources.daily import DailyRows, portions
 from reports.sources.rowfiles import ENDINGS, open_rows
 from reports.sources.snapshot import DIMENSIONS, NAMES, Usage
@@ -58,6 +58,7 @@ class Batch:
     rows: pa.Table
     file: str = ""
     bad: list[BadRow] = field(default_factory=list)
+    tells_outcomes: bool = True
 
 
 @dataclass
@@ -75,12 +76,14 @@ class Held:
     days: set[date] = field(default_factory=set)  # UTC
     quarters: set[int] = field(default_factory=set)
     data_end: datetime | None = None
+    tells_outcomes: bool = True  # every file, or none is said to
     bad: int = 0
     shown: list[str] = field(default_factory=list)  # the first bad rows in words
     names: dict[str, dict[str, str]] = field(default_factory=lambda: {id: {} for id in NAMES})
 
     def see(self, batch: Batch) -> None:
         self.bad += len(batch.bad)
+        self.tells_outcomes &= batch.tells_outcomes
         self.shown += [
             f"{batch.file}, row {bad.row}: {' '.join((bad.column, bad.reason)).strip()}"
             for bad in batch.bad[: SHOWN_BAD_ROWS - len(self.shown)]
@@ -100,7 +103,8 @@ class Held:
 
     def bad_rows(self) -> str:
         rest = f"; and {self.bad - SHOWN_BAD_ROWS:,} more" if self.bad > SHOWN_BAD_ROWS else ""
-        return f"{self.bad:,} rows could not be used: {'; '.join(self.shown)}{rest}."
+        rows = "row" if self.bad == 1 else "rows"
+        return f"{self.bad:,} {rows} could not be used: {'; '.join(self.shown)}{rest}."
 
 
 def paths(source: Source) -> list[Path]:
@@ -126,8 +130,8 @@ def batches(source: Source) -> Iterator[Batch]:
                 raise InvalidInput("file", f"{path.name} holds other rows (events, daily) than the files before it")
             for _, cleaned in file.batches():
                 bad, file.bad = file.bad, []
-                yield Batch(file.layout.kind, cleaned.rows, path.name, bad)
-            yield Batch(file.layout.kind, pa.table({}), path.name, file.bad)
+                yield Batch(file.layout.kind, cleaned.rows, path.name, bad, file.layout.tells_outcomes)
+            yield Batch(file.layout.kind, pa.table({}), path.name, file.bad, file.layout.tells_outcomes)
         except InvalidInput as error:
             raise ExtractError(f"Source {source.name!r}, {path.name}: {error}", permanent=True) from error
 
@@ -181,6 +185,7 @@ def _told(request: Request, kind: Kind, held: Held, single: performance.Performa
     """All that a reader must be told of the rows."""
     zone = request.period.zone if kind == "events" else "UTC"
     unavailable = {"rows": held.bad_rows()} if held.bad else {}
+    unavailable |= {} if held.tells_outcomes else {"success_rate": NO_OUTCOMES}
     if kind == "events":
         seen = {days.wall(quarter, zone).date() for quarter in held.quarters}
     else:

@@ -53,9 +53,14 @@ class RowFile:
 
     def notes(self) -> tuple[str, ...]:
         """What a reader should know of the figures, once the batches were read."""
-        if not self.uncounted:
-            return self.layout.notes
-        return (*self.layout.notes, f"{self.uncounted:,} rows name no tokens; their requests count with 0 tokens.")
+        notes = list(self.layout.notes)
+        if self.uncounted:
+            notes.append(f"{self.uncounted:,} rows name no tokens; their requests count with 0 tokens.")
+        if not self.layout.tells_outcomes:
+            notes.append(
+                "No column tells which requests failed, so reports give no success rate; see --map status=COLUMN."
+            )
+        return tuple(notes)
 
     def _refuse(self, row: Any) -> str:
         number = (row.number - 1) if row.number else self.read + 1  # without the header

@@ -78,8 +78,8 @@ def _usage_rows(request: Request, statement: str) -> Iterator[Batch]:
             cleaned = clean(table, layout)
             bad += [replace(each, row=seen + each.row + 1) for each in cleaned.bad]
             seen += table.num_rows
-            yield Batch(layout.kind, cleaned.rows)
-    yield Batch(layout.kind, pa.table({}), "the query", bad)
+            yield Batch(layout.kind, cleaned.rows, tells_outcomes=layout.tells_outcomes)
+    yield Batch(layout.kind, pa.table({}), "the query", bad, layout.tells_outcomes)
 
 
 def check(source: Source) -> SourceReport:

@@ -1,7 +1,8 @@
 """Usage from a CSV or Parquet file into Gazette's own tables, so that reports need the file no more.
 
 The same file imported twice adds nothing: events go by their request id or, without one, by their content. Rows that
-cannot be used are counted, named and kept in a side file. A source holds events or daily rows, never both.
+cannot be used are counted, named and kept in a side file. A source holds events or daily rows, never both, and rows
+that tell which requests failed or rows that do not.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sqlalchemy.engine import make_url
 from reports.errors import InvalidInput
 from reports.model import JsonDict
 from reports.sources import bulk, days, embedded
-from reports.sources.columns import BadRow, Cleaned, Kind
+from reports.sources.columns import BadRow, Cleaned, Layout
 from reports.sources.rowfiles import RowFile, open_rows
 from reports.sources.snapshot import NAMES
 from reports.store import usage_tables as tables
@@ -76,7 +77,7 @@ def import_usage(
     file = open_rows(path, mapping, options)
     database = Database(store_url)
     try:
-        _check_kind(database, source, file.layout.kind)
+        _check_same(database, source, file.layout)
         with SideFile(path, _data_dir(store_url, options)) as rejected:
             writing = _Writing(database, source, file, rejected, progress or (lambda read: None))
             writing.all()
@@ -85,16 +86,21 @@ def import_usage(
     return _report(file, writing)
 
 
-def _check_kind(database: Database, source: str, kind: Kind) -> None:
-    other = tables.daily_usage if kind == "events" else tables.usage_events
+def _check_same(database: Database, source: str, layout: Layout) -> None:
+    """A source's rows are of one kind, and either all or none tell which requests failed."""
+    mine, other = tables.usage_events, tables.daily_usage
+    held, comes = "daily rows", "events"
+    if layout.kind == "daily":
+        mine, other, held, comes = other, mine, comes, held
     with database.reading() as connection:
         if embedded.holds(connection, other, source):
-            held, comes = ("daily rows", "events") if kind == "events" else ("events", "daily rows")
-            raise InvalidInput(
-                "source",
-                f"{source!r} holds {held} and the file holds {comes}; a report would count requests twice. "
-                "Import it under another name with --source NAME.",
-            )
+            why = f"{source!r} holds {held} and the file holds {comes}; a report would count requests twice"
+        elif embedded.tells_outcomes(connection, mine, source) is (not layout.tells_outcomes):
+            which = "the file" if layout.tells_outcomes else f"{source!r}"
+            why = f"only {which} tells which requests failed; a report could not give a rate of success for both"
+        else:
+            return
+    raise InvalidInput("source", f"{why}. Import it under another name with --source NAME.")
 
 
 @dataclass
@@ -133,7 +139,7 @@ class _Writing:
                 made = pa.array(ids.of(raw, cleaned.positions), pa.string())
                 rows = _with(rows, "request_id", pc.if_else(pc.equal(given, ""), made, given))
             for chunk in bulk.chunks(_last_of_each(self._sourced(rows))):
-                self._write(tables.usage_events, _with_status(chunk))
+                self._write(tables.usage_events, _with_status(chunk, told=self.file.layout.tells_outcomes))
             self._note(rows, pc.cast(rows["started_at"], pa.date32()), rows["started_at"])
 
     def daily(self) -> None:
@@ -241,9 +247,9 @@ def _with(rows: pa.Table, name: str, values: Any) -> pa.Table:
     return rows.set_column(rows.schema.get_field_index(name), name, values)
 
 
-def _with_status(rows: pa.Table) -> pa.Table:
+def _with_status(rows: pa.Table, *, told: bool) -> pa.Table:
     failed = pc.and_(pc.greater(rows["requests"], 0), pc.equal(rows["failures"], rows["requests"]))
-    return _with(rows, "status", pc.if_else(failed, "failure", "success"))
+    return _with(rows, "status", pc.if_else(failed, "failure", "success" if told else ""))
 
 
 def _text_schema(*names: str) -> pa.Schema:

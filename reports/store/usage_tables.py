@@ -59,7 +59,7 @@ usage_events = sa.Table(
     count("cache_read_tokens"),
     count("cache_creation_tokens"),
     sa.Column("spend_usd", sa.Double, nullable=False, server_default="0"),
-    text("status"),  # success or failure
+    text("status"),  # success, failure, or empty where nothing tells
     text("error_class"),
     text("error_code"),
     sa.Column("cache_hit", sa.Boolean),

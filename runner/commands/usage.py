@@ -57,7 +57,12 @@ def import_file(
         for line in report.notes:
             console.show(line)
     if report.rejected:
-        console.note(f"{report.rejected:,} rows could not be used; they are kept in {report.rejected_file}:")
+        which = (
+            "1 row could not be used; it is"
+            if report.rejected == 1
+            else f"{report.rejected:,} rows could not be used; they are"
+        )
+        console.note(f"{which} kept in {report.rejected_file}:")
         for line in report.first_rejected:
             console.note(f"  {line}")
     if report.rejected and report.rejected == report.read:

@@ -81,7 +81,7 @@ def test_usage_is_not_imported_where_nothing_reads_it(gazette: Gazette) -> None:
     assert gazette.json("source", "check", "other")["rows"] == 1
     (gazette.folder / "usage.csv").write_text("started_at,prompt_tokens,completion_tokens\nnoon,1,2\n")
     nothing = gazette.run("usage", "import", gazette.folder / "usage.csv", "--source", "other", expect=1)
-    assert "1 rows could not be used" in nothing.stderr
+    assert "1 row could not be used" in nothing.stderr
 
 
 def test_odd_settings_stop_every_command(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_bad_rows_are_counted_and_named(folder: Path, tmp_path: Path) -> None:
     snapshot = take(source(folder), tmp_path)
     told = snapshot.meta["unavailable"]["rows"]
     assert told == (
-        "1 rows could not be used: 2026-11-20.csv, row 3: prompt_tokens 'many' is no whole number from 0 to 10^15."
+        "1 row could not be used: 2026-11-20.csv, row 3: prompt_tokens 'many' is no whole number from 0 to 10^15."
     )
     assert daily(snapshot)["requests"].sum() == 3
 
@@ -122,6 +122,18 @@ def test_files_and_their_import_report_the_same(folder: Path, tmp_path: Path, sq
         stored = extract(embedded, Dataset("usage"), period, None, Filters(), target, store_url=sqlite_url, at=NOW)
         shared = {name: digest for name, digest in stored.meta["files"].items() if name != "keys.parquet"}
         assert straight.meta["files"] == shared  # byte for byte; an import also keeps the keys
+        told = [snapshot.meta["unavailable"]["success_rate"] for snapshot in (straight, stored)]
+        assert told == ["The source does not tell which requests failed."] * 2
+
+
+def test_a_folder_tells_outcomes_where_all_its_files_do(folder: Path, tmp_path: Path) -> None:
+    for path in list(folder.glob("*.csv*")):
+        path.unlink()
+    told = f"{HEADER},status\n2026-11-21T12:00:00Z,ann,k1,,m1,7,1,0.3,500,failure\n"
+    (folder / "2026-11-21.csv").write_text(told, encoding="utf-8")
+    assert "success_rate" not in take(source(folder), tmp_path).meta["unavailable"]
+    (folder / "2026-11-20.csv").write_text(FIRST, encoding="utf-8")
+    assert "success_rate" in take(source(folder), tmp_path).meta["unavailable"]
 
 
 def test_real_files_need_no_import(shared_dir: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 from datetime import UTC, date, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,23 @@ def test_a_source_holds_events_or_daily_rows_never_both(store_url: str, tmp_path
     load(store_url, tmp_path / "daily.csv", source="other")
     with pytest.raises(InvalidInput, match="holds daily rows and the file holds events"):
         load(store_url, tmp_path / "events.csv", source="other")
+
+
+@pytest.mark.parametrize(("text", "column"), [(EVENTS, "status"), (DAILY, "failures")], ids=["events", "daily"])
+def test_rows_without_outcomes_are_no_successes(store_url: str, tmp_path: Path, text: str, column: str) -> None:
+    """A report must not say that nothing failed where nobody knows; nor mix such rows with others."""
+    frame = pd.read_csv(StringIO(text))
+    plain = write(tmp_path, frame.drop(columns=column).to_csv(index=False), "plain.csv")
+    assert any("--map status=COLUMN" in note for note in load(store_url, plain).notes)
+    unavailable = take(store_url, tmp_path, NOVEMBER).meta["unavailable"]
+    assert unavailable["success_rate"] == "The source does not tell which requests failed."
+    with pytest.raises(InvalidInput, match="only the file tells which requests failed") as caught:
+        load(store_url, write(tmp_path, text, "told.csv"))
+    assert caught.value.field == "source"
+    told = load(store_url, tmp_path / "told.csv", source="told")
+    assert not told.notes
+    with pytest.raises(InvalidInput, match="only 'told' tells which requests failed"):
+        load(store_url, plain, source="told")
 
 
 def test_bad_rows_are_counted_named_and_kept(sqlite_url: str, tmp_path: Path) -> None:
