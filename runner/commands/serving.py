@@ -93,8 +93,9 @@ def run_forever(settings: Settings) -> bool:
 
 
 def address(settings: Settings) -> str:
+    """Where the UI answers on this machine."""
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host
-    return f"http://{host}:{settings.port}"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def welcome(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from reports.accounts import Accounts
 from reports.errors import Conflict, GazetteError, InvalidInput, NotFound, SignInRefused
 from reports.service import Service
-from reports.settings import Settings
+from reports.settings import Settings, load_settings
 from reports.store import AuditQuery
 from runner.cli import app
 from runner.commands import people as commands
@@ -160,3 +160,11 @@ def test_serving_tells_where_the_first_admin_is_made(service: Service, capsys: p
     people.add_people(service.store)
     serving.welcome(service.settings)
     assert "first=" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "[::1]"), ("gazette.example.org", "gazette.example.org")],
+)
+def test_the_address_is_one_that_a_browser_takes(host: str, shown: str) -> None:
+    assert serving.address(load_settings(host=host)) == f"http://{shown}:8501"
