@@ -162,7 +162,7 @@ def test_an_admin_finds_the_log_of_changes(visit: Visit) -> None:
 def test_the_account_page_says_what_is_wrong_with_a_new_password(visit: Visit) -> None:
     page = visit.open("/account")
     visit.sign_in(people.VIEWER)
-    page.get_by_label("Password until now").fill("wrong")
+    page.get_by_label("Current password").fill("wrong")
     page.get_by_label("New password", exact=True).fill("another good one")
     page.get_by_label("The new password again").fill("another bad one")
     page.get_by_role("button", name="Change the password").click()
