@@ -32,7 +32,7 @@ types:
 
 # Three processes keep two cores busy: much of a test is waiting. What takes longest, acceptance, comes first.
 tests:
-	$(BIN)/python -m pytest -q --numprocesses 3 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest -q --numprocesses 3 --dist loadscope --no-loadscope-reorder --durations 25 --durations-min 5
 
 lab: $(VENV)/.lab
 	$(BIN)/jupyter lab notebooks
