@@ -290,7 +290,7 @@ def test_viewers_see_neither_the_page_nor_the_data(service: Service, monkeypatch
     monkeypatch.setattr(wiring, "person_id", lambda: people.VIEWER.id)
     app = opened()
     assert app.title[0].value == "Not allowed"
-    assert not fragments(app)
+    assert [part.get("class") for part in fragments(app)] == ["gz-footer"]  # who is signed in, and the way out
     assert not app.get("plotly_chart")
     desk = Desk(service, people.VIEWER)
     with pytest.raises(Forbidden):

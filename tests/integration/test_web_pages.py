@@ -459,7 +459,8 @@ def test_changes_are_for_admins(site: Site, as_person: Callable[[Person], None])
         as_person(person)
         app = site.open("audit")
         assert app.title[0].value == "Not allowed"
-        assert not fragments(app)
+        (footer,) = fragments(app)
+        assert footer.startswith('<footer class="gz-footer">Signed in as ')
 
 
 def test_without_changes_the_page_says_what_will_be_there(data_dir: Path) -> None:
