@@ -207,7 +207,7 @@ def clean(batch: pa.Table, layout: Layout) -> Cleaned:
         columns[name] = values
         reasons += [(mask, name, reason) for mask, reason in found]
     reasons += _settle(columns, layout.kind, batch.num_rows)
-    if layout.kind == "daily" and not layout.tells_outcomes:
+    if layout.kind == "daily" and not layout.tells_outcomes:  # neither a success nor a failure is known
         columns["successes"] = pa.repeat(pa.scalar(0, pa.int64()), batch.num_rows)
     wrong = pa.array([False] * batch.num_rows, pa.bool_())
     for mask, _, _ in reasons:

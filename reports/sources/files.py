@@ -76,7 +76,7 @@ class Held:
     days: set[date] = field(default_factory=set)  # UTC
     quarters: set[int] = field(default_factory=set)
     data_end: datetime | None = None
-    tells_outcomes: bool = True  # every file, or none is said to
+    tells_outcomes: bool = True  # all of its rows
     bad: int = 0
     shown: list[str] = field(default_factory=list)  # the first bad rows in words
     names: dict[str, dict[str, str]] = field(default_factory=lambda: {id: {} for id in NAMES})

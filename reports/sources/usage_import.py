@@ -68,7 +68,8 @@ def import_usage(
     """Import one file. `mapping`: our field -> its column, or a constant in quotes; `options`: `zone` of moments
     that name none, `day_zero` of servegen files, `data_dir` where the side file of rejected rows goes.
 
-    Raises InvalidInput naming a field without a column, or a source that holds the other kind of rows.
+    Raises InvalidInput naming a field without a column, or a source whose rows are of another kind or tell, other than
+    the file's, which requests failed.
     """
     if not path.is_file():
         raise InvalidInput("file", f"{path} is no file; check the path")

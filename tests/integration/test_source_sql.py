@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from reports.errors import ConfigError, ExtractError
 from reports.model import Filters, Period
 from reports.sources import Snapshot, Source, check, extract
+from reports.sources.columns import NO_OUTCOMES
 from reports.sources.query import ROWS_A_CHUNK
 from reports.templates import Dataset
 
@@ -238,6 +239,10 @@ def test_a_query_can_give_usage(tmp_path: Path) -> None:
         rows_ = pd.read_parquet(snapshot.path / "daily.parquet")
         assert (rows_["requests"].sum(), rows_["spend_usd"].sum()) == (requests, spend)
         assert pd.read_parquet(snapshot.path / "hourly.parquet")["requests"].sum() == requests
+        assert snapshot.meta["unavailable"]["success_rate"] == NO_OUTCOMES
+    options["map"] |= {"status": "'success'"}  # type: ignore[operator]
+    told = extract(source, Dataset("usage"), WEEK, None, Filters(), tmp_path / "told", store_url="", at=NOW)
+    assert "success_rate" not in told.meta["unavailable"]
 
 
 def test_bad_rows_of_a_query_are_numbered_over_all_its_portions(
