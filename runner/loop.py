@@ -166,11 +166,15 @@ class Runner:
                     clockwork.guarded("send", self.start_senders)
             return self._stop(clockwork, hurry)
 
-    def run_once(self) -> dict[str, int]:
-        """Do all that is due now, runs and deliveries, and count it. What waits for a later try stays queued."""
+    def run_once(self, at: datetime | None = None) -> dict[str, int]:
+        """Do all that is due at `at`, by default now, runs and deliveries, and count it.
+
+        What becomes due while it works stays for the next one, as does what waits for a later try.
+        """
+        at = at or self.pipeline.clock()
         housekeeping.clear_dead_runs(self.pipeline.runs_dir)
         housekeeping.reap(self.store)
-        while tick(self.store, self.pipeline.clock()) or self.claim_runs() or self._active(self._runs):
+        while tick(self.store, at) or self.claim_runs() or self._active(self._runs):
             wait(self._active(self._runs), timeout=self.options.tick_seconds, return_when="FIRST_COMPLETED")
             self.start_senders()
         self._deliver_all()

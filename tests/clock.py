@@ -16,6 +16,14 @@ def today(seconds: float = 90) -> date:
     return datetime.now(UTC).date()
 
 
+def clear_of(hour: int, seconds: float) -> None:
+    """Waits until `hour` o'clock UTC has passed where it comes within so many seconds: something is due then."""
+    now = datetime.now(UTC)
+    left = (now.replace(hour=hour, minute=0, second=0, microsecond=0) - now).total_seconds()
+    if 0 <= left < seconds:
+        time.sleep(left + 1)
+
+
 def yesterday(seconds: float = 90) -> date:
     """The last day of which a report of today's knows all."""
     return today(seconds) - timedelta(days=1)

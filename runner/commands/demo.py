@@ -54,7 +54,7 @@ def demo(
         prepare_usage(service, now)
         asked = [define(service, template, now) for template in service.templates()]
     console.note(f"Making {len(asked)} report{'s' * (len(asked) != 1)} ...")
-    serving.run_once(settings)
+    serving.run_once(settings, now)
     with opened_service(settings) as service:
         runs = [run for item in asked for run in runs_of(service, item)]
         outcome = {"runs": [describe(service, run) for run in runs]}
@@ -116,7 +116,7 @@ def describe(service: Service, run: Run) -> dict[str, Any]:
         "report": run.report_name,
         "state": run.state.value,
         "period": {"start": run.period.start, "end": run.period.end},
-        "error": run.error.message if run.error else None,
+        "error": run.error.message if run.error else run.reason or None,
         "artifacts": [
             {
                 "format": artifact.format.value,

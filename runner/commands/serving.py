@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.error import URLError
@@ -74,12 +75,13 @@ def leave(*, all_ended: bool) -> None:
         os._exit(0)
 
 
-def run_once(settings: Settings) -> dict[str, int]:
+def run_once(settings: Settings, at: datetime | None = None) -> dict[str, int]:
+    """Do all that is due at `at`, by default now, and count it."""
     from runner.wiring import build_runner, configure_logging  # noqa: PLC0415  papermill takes seconds to import
 
     configure_logging(logging.WARNING)
     with build_runner(settings) as running:
-        return running.run_once()
+        return running.run_once(at)
 
 
 def run_forever(settings: Settings) -> bool:

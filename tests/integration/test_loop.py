@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,7 +20,7 @@ import psutil
 import pytest
 import sqlalchemy as sa
 from examples import a_plain_report
-from running import Plant, write_notebook
+from running import DUE, Plant, TextRenderer, write_notebook
 from waiting import wait_until
 
 from reports.errors import ExtractError
@@ -29,6 +30,7 @@ from reports.store import Store
 from reports.store.tables import runs as runs_table
 from runner import loop
 from runner.loop import Clockwork
+from runner.ports import Rendering
 from runner.wiring import build_runner
 
 PROJECT = Path(__file__).parents[2]
@@ -100,6 +102,24 @@ def test_once_does_all_that_is_due_and_counts_it(plant: Plant) -> None:
     assert counts == {"runs": 6, "succeeded": 5, "failed": 1, "deliveries": 3, "sent": 3}
     assert len(list((plant.folder / "outbox").rglob("*.eml"))) == 3
     assert plant.runner().run_once() == dict.fromkeys(counts, 0)
+
+
+def test_once_keeps_to_its_moment_however_long_it_takes(plant: Plant) -> None:
+    """A due time that comes while an earlier one waits for a seat does not take its place."""
+    plant.notebook("1")
+    plant.report(id="r1", name="First", cron="* * * * *")
+    plant.report(id="r2", name="Second", cron="* * * * *")
+
+    class Slow(TextRenderer):
+        def render(self, notebook: Path, run_dir: Path, formats: tuple[Format, ...], title: str) -> Rendering:
+            plant.now += timedelta(minutes=3)
+            return super().render(notebook, run_dir, formats, title)
+
+    shop = replace(plant.pipeline.shop, renderer=Slow())
+    plant.pipeline = replace(plant.pipeline, shop=shop)
+    assert plant.runner(seats=1).run_once()["succeeded"] == 2
+    assert {(run.state, run.due_at) for run in plant.runs()} == {(RunState.SUCCEEDED, DUE)}
+    assert plant.runner(seats=1).run_once(DUE + timedelta(minutes=1, seconds=1))["succeeded"] == 2
 
 
 def test_once_leaves_what_waits_for_a_later_try(plant: Plant) -> None:
