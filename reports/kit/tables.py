@@ -72,6 +72,7 @@ def table(
     *,
     name: str | None = None,
     caption: str = "",
+    sheet_caption: str = "",
     total: bool = False,
     max_rows: int | None = None,
     missing: str = "–",
@@ -80,7 +81,8 @@ def table(
     """Emit `frame` as a table and keep all of its rows, unrounded, as a sheet named `title`.
 
     The first column names the row. `total` adds a row of sums; with `max_rows` the rows beyond it are summed in
-    "All others (n)". `missing` stands for None and NaN. A frame without rows becomes the sentence `empty` and no sheet.
+    "All others (n)"; a caption that tells of the first rows needs a `sheet_caption` beside it. `missing` stands for
+    None and NaN. A frame without rows becomes the sentence `empty` and no sheet.
     Raises KeyError for a column the frame lacks.
     """
     name = _free_name(name or identifier(title))
@@ -88,7 +90,7 @@ def table(
     if full.empty:
         remark(empty)
         return
-    keep(name, title, full, columns, caption)
+    keep(name, title, full, columns, sheet_caption or caption)
     rows = visible_rows(full, columns, total=total, max_rows=max_rows)
     shown = [column for column in columns if not column.sheet_only]
     emit(

@@ -107,6 +107,14 @@ def test_the_sheet_has_every_row_exactly(pieces: Pieces) -> None:
     assert pd.isna(sheet["change"].iloc[1])
 
 
+def test_a_sheet_that_holds_more_than_the_page_says_so_in_a_caption_of_its_own(pieces: Pieces) -> None:
+    kit.table("First", FRAME, COLUMNS, caption="The first of 4", sheet_caption="All 4", max_rows=1)
+    kit.table("Whole", FRAME, COLUMNS, caption="By cost")
+    assert [record.caption for record in pieces.results.tables] == ["All 4", "By cost"]
+    captions = [lxml.html.fromstring(piece["text/html"]).xpath("string(//caption)") for piece in pieces.of("table")]
+    assert captions == ["The first of 4", "By cost"]
+
+
 def test_two_tables_of_one_title_keep_their_own_files(pieces: Pieces) -> None:
     kit.table("Users", FRAME.head(1), COLUMNS)
     kit.table("Users", FRAME, COLUMNS)

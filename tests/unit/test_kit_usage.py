@@ -225,6 +225,14 @@ def test_what_the_source_does_not_record_is_not_zero(monkeypatch: pytest.MonkeyP
     assert not any("failed" in text for text in sentences(data))
 
 
+def test_only_the_page_says_that_it_has_the_first_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pieces = open_run(monkeypatch, tmp_path, Plan(DAY, users=5))
+    kit.usage.top_table(kit.dataset("usage"), "user", top_n=2)
+    (record,) = pieces.results.tables
+    assert record.caption == "All users by cost"
+    assert "The first 2 of 5, by cost" in pieces.html("table")
+
+
 @pytest.mark.parametrize("period", [DAY, WEEK, MONTH])
 def test_three_to_five_sentences(tmp_path: Path, period: Period) -> None:
     found = sentences(make_dataset(tmp_path, Plan(period)))

@@ -32,6 +32,7 @@ def users_table(people: People, *, order: Order = "requests", top_n: int = 20) -
         _user_columns(people),
         name="users",
         caption=f"{caption}. {ABOUT_USERS}{dormant}",
+        sheet_caption=f"All users. {ABOUT_USERS}{dormant}",
         total=True,
         max_rows=found.shown,
         empty=NO_USAGE,

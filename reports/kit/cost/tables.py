@@ -39,14 +39,14 @@ def chargeback_table(costs: Costs, dimension: str, *, top_n: int = 10) -> None:
         columns.append(Column("previous_spend_usd", "Cost before", "usd"))
         columns.append(Column("change", "Change", "percent", change=("spend_usd", "previous_spend_usd")))
     plural = f"{by.label.lower()}s"
-    shown = (
-        f"The first {found.shown} of {fmt.full(len(frame))} {plural}" if len(frame) > found.shown else f"All {plural}"
-    )
+    whole = f"All {plural}, by cost"
+    first = f"The first {found.shown} of {fmt.full(len(frame))} {plural}, by cost"
     table(
         f"Charge-back by {by.label.lower()}",
         frame,
         columns,
-        caption=f"{shown}, by cost",
+        caption=first if len(frame) > found.shown else whole,
+        sheet_caption=whole,
         total=True,
         max_rows=found.shown,
         empty=NO_USAGE,

@@ -40,6 +40,7 @@ def top_table(data: Dataset, dimension: str, *, order: Order = "cost", top_n: in
         ranking_columns(data, found, order=order),
         name=f"top-{dimension}s",
         caption=_caption(found, order) + gone_words(found),
+        sheet_caption=_whole_caption(found, order) + gone_words(found),
         total=True,
         max_rows=found.shown,
         empty=NO_USAGE,
@@ -48,13 +49,17 @@ def top_table(data: Dataset, dimension: str, *, order: Order = "cost", top_n: in
 
 def _caption(found: Ranking, order: Order) -> str:
     entries = len(found.frame)
-    plural = f"{found.dimension.label}s".lower()
     if entries <= found.shown:
-        return f"All {plural} by {order}" if entries > 1 else f"Usage by {found.dimension.label.lower()}"
+        return _whole_caption(found, order)
     amounts = found.frame[ORDER_COLUMNS[order]]
     whole = float(amounts.sum())
     share = f", {fmt.percent(float(amounts.head(found.shown).sum()) / whole * 100)} of the total" if whole else ""
     return f"The first {found.shown} of {fmt.full(entries)}, by {order}{share}"
+
+
+def _whole_caption(found: Ranking, order: Order) -> str:
+    label = found.dimension.label.lower()
+    return f"All {label}s by {order}" if len(found.frame) > 1 else f"Usage by {label}"
 
 
 def gone_words(found: Ranking) -> str:
