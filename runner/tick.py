@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 import structlog
 
@@ -53,7 +53,7 @@ def enqueue_due(store: Store, report: Report, now: datetime) -> list[Run]:
     subscriptions = store.subscriptions(report.id)
     try:
         due = due_times(report, now)
-        runs = [run for at in due.times for run in _runs_at(store, report, subscriptions, at, due, now)]
+        runs = _runs_of(store, report, subscriptions, due, now)
         following = due.following
     except (GazetteError, ValueError, ArithmeticError, LookupError) as error:
         log.warning("Schedule cannot be read", action="tick.unreadable", report=report.id, error=str(error))
@@ -99,12 +99,23 @@ def reason_missed(report: Report, at: datetime, due: Due, now: datetime) -> str:
     return ""
 
 
-def _runs_at(
-    store: Store, report: Report, subscriptions: Sequence[Subscription], at: datetime, due: Due, now: datetime
-) -> list[Run]:
-    reason = reason_missed(report, at, due, now)
-    runs = planned_runs(report, at, subscriptions, store.last_period_end)
-    return [missed(run, reason, now) for run in runs] if reason else runs
+def _runs_of(store: Store, report: Report, subscriptions: Sequence[Subscription], due: Due, now: datetime) -> list[Run]:
+    """The runs of all due times; the days of one that is queued here are not those of the ones after it."""
+    queued: dict[str, date] = {}
+
+    def last_end(report_id: str, parameters_key: str) -> date | None:
+        return queued.get(parameters_key) or store.last_period_end(report_id, parameters_key)
+
+    found: list[Run] = []
+    for at in due.times:
+        runs = planned_runs(report, at, subscriptions, last_end)
+        reason = reason_missed(report, at, due, now)
+        if reason:
+            found += [missed(run, reason, now) for run in runs]
+        else:
+            found += runs
+            queued |= {run.parameters_key: run.period.end for run in runs}
+    return found
 
 
 def _last_runs(report: Report, subscriptions: Sequence[Subscription]) -> list[Run]:

@@ -207,3 +207,11 @@ def test_since_last_starts_after_the_last_day_reported(store: Store) -> None:
     store.finish_run(run.id, run.attempt, [], {}, {}, [])
     tick(store, NOW + timedelta(days=3))
     assert [run.period.start.day for run in all_runs(store)][-1] == 16
+
+
+def test_due_times_caught_up_together_share_no_day(store: Store) -> None:
+    policy = {"period_policy": PeriodPolicy.SINCE_LAST, "catch_up": CatchUp.ALL, "grace": 100 * HOUR}
+    store.add_report(a_report(next_due_at=NOW - timedelta(days=3, seconds=1), **policy))
+    tick(store, NOW)
+    days = [(run.state, run.period.start.day, run.period.end.day) for run in all_runs(store)]
+    assert days == [(RunState.QUEUED, day, day) for day in (12, 13, 14, 15)]
