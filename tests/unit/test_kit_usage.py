@@ -76,6 +76,15 @@ def test_an_unknown_user_keeps_a_row_when_it_is_small(tmp_path: Path) -> None:
     assert found.frame["spend_usd"].sum() == sum(each["spend_usd"] for each in rows)
 
 
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [(["a", "b"], "from 2 users cost"), (["a", ""], "from 1 user and unknown ones cost"), ([""], "from unknown users")],
+)
+def test_the_first_sentence_says_who_asked(tmp_path: Path, ids: list[str], words: str) -> None:
+    rows = [row(DAY.end, user_id=ident, user_name=ident, spend_usd=1.0) for ident in ids]
+    assert words in sentences(make_dataset(tmp_path, Plan(DAY), rows))[0].replace("\u00a0", " ")
+
+
 def test_people_of_one_name_are_told_apart_and_the_latest_name_counts(tmp_path: Path) -> None:
     rows = [
         row(WEEK.start, user_id="a", user_name="Old"),

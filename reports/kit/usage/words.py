@@ -54,7 +54,7 @@ def _volume(data: Dataset, now: Totals) -> str:
     before = totals(data.previous) if data.comparable else None
     requests, cost = fmt.short(now.requests), fmt.money(now.spend_usd, data.currency)
     if before is None or not before.requests:
-        people = fmt.plural(now.active_users, "user")
+        people = _people(data, now)
         spent = f"cost **{cost}**" if now.spend_usd else "had no recorded cost"
         return f"**{fmt.plural(now.requests, 'request')}** from {people} {spent}; {_no_comparison(data)}."
     moved = _moved(now.requests, before.requests, requests, fmt.short(before.requests))
@@ -105,6 +105,14 @@ def _mover(data: Dataset, frame: pd.DataFrame) -> str:
     amount = fmt.money(abs(move), data.currency)
     whose = f"the cost of {quoted(frame['name'].iloc[place])}" if place else "its cost"
     return f"; {whose} {way} most, by {amount}"
+
+
+def _people(data: Dataset, now: Totals) -> str:
+    """Who made the requests, with those that no user is known for."""
+    unknown = data.daily.loc[data.daily["user_id"] == "", "requests"].sum() > 0
+    if not unknown:
+        return fmt.plural(now.active_users, "user")
+    return f"{fmt.plural(now.active_users, 'user')} and unknown ones" if now.active_users else "unknown users"
 
 
 def _users(data: Dataset, now: Totals, by: Order) -> str:
