@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from reports.errors import InvalidInput
+from reports.errors import ExtractError, InvalidInput
 from reports.sources import Source, SourceReport
 from reports.sources.values import SOURCE_KINDS, SourceKind
 from runner.commands import console
@@ -32,7 +32,11 @@ def add(
     with opened_desk() as desk:
         source = Source(name, _kind(kind, location, name), _url(location), options, label)
         desk.add_source(source)
-        found = desk.check_source(name)
+        try:
+            found = desk.check_source(name)
+        except ExtractError:
+            console.note(f"Source {name!r} is kept, but it cannot be read. Look again: gazette source check {name}")
+            raise
     _tell(source, found, as_json)
 
 
