@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -13,11 +14,13 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from reports.errors import ConfigError
 from reports.store import Store
-from reports.store.migrate import configuration
+from reports.store.migrate import newest_version, version_of
 from reports.store.tables import runs
+from reports.store.upgrade import configuration
 from reports.store.usage_tables import coverage
 
 METADATA = runs.metadata
@@ -61,6 +64,19 @@ def test_migrating_twice_changes_nothing(empty_url: str) -> None:
     store.migrate()
     store.migrate()
     assert differences(store) == []
+    store.close()
+
+
+def test_a_database_of_this_version_is_told_without_alembic(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(empty_url)
+    with store.writing() as connection:
+        assert version_of(connection) is None
+        assert ScriptDirectory.from_config(configuration(connection)).get_current_head() == newest_version()
+    store.migrate()
+    with store.reading() as connection:
+        assert version_of(connection) == newest_version()
+    monkeypatch.setitem(sys.modules, "reports.store.upgrade", None)  # importing it would fail
+    store.migrate()
     store.close()
 
 
