@@ -23,6 +23,10 @@ from command import Gazette
 from litellm_dump import connect
 from recomputed import Case, Row, by, figures, spend, tokens, total
 
+from reports.settings import Settings
+from runner.commands.demo import prepare_usage
+from runner.commands.workplace import opened_service, utc_now
+
 TEMPLATES = ("usage_summary", "cost_analysis", "user_activity", "model_performance")
 SOURCES = ("demo", "litellm", "servegen")
 DAYS = 7
@@ -89,7 +93,8 @@ class Made:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Origin:
     gazette = Gazette(tmp_path_factory.mktemp("demo"))
-    gazette.run("demo", "--once")
+    with opened_service(Settings(data_dir=gazette.folder / "state")) as service:
+        prepare_usage(service, utc_now())
     database = gazette.folder / "state" / "gazette.db"
     rows = recomputed.demo_rows(database)
     last = max(row["day"] for row in rows)
