@@ -388,6 +388,13 @@ def test_sentences_state_the_figures(tmp_path: Path) -> None:
     ]
 
 
+def test_the_share_of_users_who_stayed_says_since_when(tmp_path: Path) -> None:
+    """It is also read where no chart stands beside it: in a mail, and on the cover of a workbook."""
+    more = [row(day, f"n{n}") for n in range(3) for day in (date(2026, 11, 10), date(2026, 11, 17))]
+    found = plain(kit.activity.sentences(people_of(tmp_path, [*cohort_rows(), *more])))
+    assert "66.7 % of the users who first came since Mon 2 Nov 2026 were active in the week after." in found
+
+
 def test_sentences_without_history_say_why(tmp_path: Path) -> None:
     found = plain(kit.activity.sentences(people_of(tmp_path, FOUR[1:4], missing=[ago(5)], history_days=0)))
     assert found[0].startswith("2 users were active. New users need 28 days of data")

@@ -103,9 +103,11 @@ def _stayed(people: People) -> str:
     found = weekly_retention(people)
     if not isinstance(found, Retention) or (share := found.after(1)) is None:
         return ""
-    if int(found.sizes[found.active[1].notna()].sum()) < FEW:
+    followed = found.sizes[found.active[1].notna()]
+    if int(followed.sum()) < FEW:
         return ""
-    return f"**{fmt.percent(share)}** of the users who first came in the weeks shown below were active the week after."
+    since = fmt.day(followed.index[0].date())
+    return f"**{fmt.percent(share)}** of the users who first came since {since} were active in the week after."
 
 
 def _unknown(people: People) -> str:
