@@ -72,12 +72,20 @@ def _value(metric: Metric, currency: str) -> str:
     return "not available" if metric.value is None else fmt.figure(metric.value, metric.unit, currency)
 
 
-def _delta(metric: Metric, currency: str) -> str:
+def _instead(metric: Metric) -> str:
+    """What is said where there is nothing to compare; "" where there is."""
     if metric.value is None:
-        return f'<span class="delta none"><span class="prev">{escape(metric.note or "no data")}</span></span>'
-    words = change_words(metric.value, metric.previous, metric.unit)
+        return metric.note or "no data"
     if metric.previous is None:
-        return f'<span class="delta none"><span class="prev">{escape(metric.note or words)}</span></span>'
+        return metric.note or change_words(metric.value, None)
+    return "none recorded in either period" if metric.unit == "usd" and metric.value == 0 == metric.previous else ""
+
+
+def _delta(metric: Metric, currency: str) -> str:
+    if instead := _instead(metric):
+        return f'<span class="delta none"><span class="prev">{escape(instead)}</span></span>'
+    assert metric.value is not None and metric.previous is not None
+    words = change_words(metric.value, metric.previous, metric.unit)
     kind = words.split()[0]
     arrow = f'<span aria-hidden="true">{ARROWS[kind]}</span> ' if kind in ARROWS else ""
     before = escape(fmt.figure(metric.previous, metric.unit, currency))
@@ -86,11 +94,10 @@ def _delta(metric: Metric, currency: str) -> str:
 
 
 def _change_text(metric: Metric, currency: str) -> str:
-    if metric.value is None:
-        return metric.note or "no data"
+    if instead := _instead(metric):
+        return instead
+    assert metric.value is not None and metric.previous is not None
     words = change_words(metric.value, metric.previous, metric.unit)
-    if metric.previous is None:
-        return metric.note or words
     return f"{words} from {fmt.figure(metric.previous, metric.unit, currency)}"
 
 

@@ -255,6 +255,22 @@ def test_the_histogram_counts_users(tmp_path: Path) -> None:
     assert "Most, 2\u00a0users, made 1." in drawing.alt
 
 
+@pytest.mark.parametrize(
+    ("requests", "said"),
+    [
+        ([3, 4, 4], "Each of the 3 active users made 2–4 requests."),
+        ([1, 1], "Each of the 2 active users made 1 request."),
+        ([71], "The only active user made 71 requests."),
+        ([1], "The only active user made 1 request."),
+    ],
+)
+def test_users_alike_are_a_sentence_and_no_picture(tmp_path: Path, requests: list[int], said: str) -> None:
+    rows = [row(WEEK.end, f"u{place}", requests=count) for place, count in enumerate(requests)]
+    found = kit.activity.requests_per_user(people_of(tmp_path, rows))
+    assert isinstance(found, Unavailable) and found.nothing
+    assert found.reason.replace("\u00a0", " ") == said
+
+
 def cohort_rows(missing: date | None = None) -> list[dict[str, Any]]:
     """Two new users in the week of 2 November, one of them back after two weeks; one in the week of 9 November."""
     days = {"old": [ago(45), WEEK.end], "a": [date(2026, 11, 3), date(2026, 11, 16)], "b": [date(2026, 11, 8)]}

@@ -77,6 +77,7 @@ def test_cards_say_the_change_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path
         kit.metric("rate", "Success rate", 95.0, 99.0, unit="percent"),
         kit.metric("latency", "Latency", None, unit="ms", note="the source has <none>"),
         kit.metric("lonely", "Lonely", 5),
+        kit.metric("free", "Earned", 0.0, 0.0, unit="usd"),
     ]
     kit.metrics(cards, also=[kit.metric("hidden", "Hidden", 1)])
     items = [text_of(lxml.html.tostring(li, encoding="unicode")) for li in lxml.html.fromstring(pieces.html("metrics"))]
@@ -88,6 +89,7 @@ def test_cards_say_the_change_in_words(monkeypatch: pytest.MonkeyPatch, tmp_path
         "Success rate 95.0 % ↓ down 4.0 points from 99.0 %",
         "Latency not available the source has <none>",
         "Lonely 5 no comparison",
+        "Earned $0.00 none recorded in either period",
     ]
     assert 'aria-hidden="true">↑' in pieces.html("metrics")
     values = pieces.results.metric_values()

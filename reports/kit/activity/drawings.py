@@ -103,6 +103,8 @@ def users_by_requests(requests: Sequence[int]) -> Drawing | Unavailable:
     classes = size_classes(requests)
     if not classes:
         return Unavailable("No known user made a request.", nothing=True)
+    if len(classes) == 1:  # a picture of one bar tells less than a sentence
+        return Unavailable(_one_class(classes[0], requests), nothing=True)
     counts = [each.count for each in classes]
     found = axes.scale(max(counts) * 1.08, whole=True)  # room for the figures above the bars
     figure = go.Figure(
@@ -126,6 +128,13 @@ def users_by_requests(requests: Sequence[int]) -> Drawing | Unavailable:
         Column("share", "Share of users", "percent", share="users"),
     )
     return Drawing(figure, _classes_alt(classes, len(requests)), frame, columns, CLASSES_HEIGHT)
+
+
+def _one_class(only: SizeClass, requests: Sequence[int]) -> str:
+    if only.count == 1:
+        return f"The only active user made {fmt.plural(max(requests), 'request')}."
+    made = "1 request" if only.label == "1" else f"{only.label} requests"
+    return f"Each of the {fmt.full(only.count)} active users made {made}."
 
 
 def _classes_axis(figure: go.Figure, classes: Sequence[SizeClass]) -> None:
