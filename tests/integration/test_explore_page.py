@@ -240,7 +240,25 @@ def test_parts_are_ordered_as_asked(service: Service) -> None:
     counts = [row[0] for row in figures_of(table(app, "the largest requests first"))]
     assert counts == sorted(counts, reverse=True)
     assert len(counts) == 7  # with no team
-    assert not table(opened(by="key"), "keys, the largest").xpath(".//a")
+
+
+def test_a_key_leads_to_its_usage_alone(service: Service) -> None:
+    app = opened(by="key")
+    rows = table(app, "keys, the largest").xpath(".//tbody/tr[th//a]")
+    link, requests = rows[0].xpath("th//a")[0], rows[0].xpath("td")[0].text_content()
+    app = opened(**query_of(link))
+    assert crumbs(app) == ["All usage", f"Key {link.text_content()}"]
+    assert cards(fragments(app))["Requests"].split()[1] == requests
+    report = next(a for part in fragments(app) for a in part.xpath("//p[@class='gz-action']/a"))
+    assert json.loads(query_of(report)["filters"][0]) == {"key_aliases": [link.text_content()]}
+
+
+def test_only_a_key_of_its_own_name_can_be_looked_into() -> None:
+    assert usage_board.only({"id": "k-1", "name": "batch"}, "key") == "batch"
+    assert usage_board.only({"id": "k-1", "name": "k-1"}, "key") == "k-1"
+    assert usage_board.only({"id": "k-1", "name": "batch (k-1)"}, "key") == ""
+    assert usage_board.only({"id": "", "name": "No key"}, "key") == ""
+    assert usage_board.only({"id": "u-1", "name": "Ada (u-1)"}, "user") == "u-1"
 
 
 def figures_of(part: html.HtmlElement) -> list[list[int]]:

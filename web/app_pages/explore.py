@@ -127,9 +127,9 @@ def show_parts(asked: Asked, data: Dataset, sha256: str) -> None:
 
 def part_name(part: usage_board.Part, asked: Asked) -> Markup:
     name = part.cells[0]
-    if not part.id or asked.by not in explored.FIELDS:
+    if not part.only:
         return tables.name_of(name)
-    return tables.link("explore", name, "", **asked.drilled(asked.by, part.id).url())
+    return tables.link("explore", name, "", **asked.drilled(asked.by, part.only).url())
 
 
 def monday(asked: Asked, names: Known) -> None:

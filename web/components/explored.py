@@ -19,7 +19,13 @@ from reports.model import Filters, Period, PeriodPolicy
 from reports.sources.known import Known
 from web.components import period_text
 
-FIELDS = {"user": "user_ids", "team": "team_ids", "model": "model_ids", "provider": "provider_ids"}  # URL -> Filters
+FIELDS = {  # URL -> Filters
+    "user": "user_ids",
+    "team": "team_ids",
+    "model": "model_ids",
+    "provider": "provider_ids",
+    "key": "key_aliases",
+}
 NOUNS = {"user": "User", "team": "Team", "model": "Model", "provider": "Provider", "key": "Key"}
 PARTS = {name: NOUNS[name] for name in ("model", "user", "team", "provider", "key")}  # the first is the usual one
 ORDERS = {"cost": "Cost", "tokens": "Tokens", "requests": "Requests"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -43,9 +43,9 @@ class Overview:
 
 @dataclass(frozen=True)
 class Part:
-    """One row of a ranking. `id` is "" for what cannot be looked into: the unnamed, all others, the total."""
+    """One row of a ranking. `only` filters for it alone; "" for what cannot be: all others, the total, the unnamed."""
 
-    id: str
+    only: str
     cells: tuple[str, ...]  # the first is its name
 
 
@@ -101,8 +101,16 @@ def parts(sha256: str, by: str, order: str, _data: Dataset) -> Parts:
         chart=chart,
         heads=tuple(charts.head(column) for column in heads),
         rows=tuple(
-            Part("" if "_kind" in row else str(row["id"]), charts.cells(row, heads, _data.currency)) for row in rows
+            Part("" if "_kind" in row else only(row, by), charts.cells(row, heads, _data.currency)) for row in rows
         ),
         found=len(found.frame),
         gone=gone_words(found),
     )
+
+
+def only(row: Mapping[str, Any], by: str) -> str:
+    """The filter for a row of a ranking alone. Keys go by what they are called: two of one name are not told apart."""
+    id, name = str(row["id"]), str(row["name"])
+    if by != "key" or not id:
+        return id
+    return "" if name.endswith(f" ({id})") else name
