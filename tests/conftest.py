@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
 from reports.store import Store
+from reports.store.usage_tables import metadata
 
 if TYPE_CHECKING:
     from report_cases import Press
@@ -76,9 +78,9 @@ def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def postgres_url(postgres_server: postgresql.PostgresServer, _migrated_postgres: str) -> Iterator[str]:
     """The URL of a migrated PostgreSQL database without rows, for one test."""
-    url = postgres_server.new_database(_migrated_postgres)
+    url = postgres_server.lend(_migrated_postgres)
     yield url
-    postgres_server.drop_database(url)
+    postgres_server.take_back(url, [table.name for table in reversed(metadata.sorted_tables)])
 
 
 @pytest.fixture
@@ -117,6 +119,7 @@ def press(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
     """Reports of every template for every kind of usage, made when asked for."""
     import report_cases  # noqa: PLC0415  papermill takes seconds to import
 
-    made = report_cases.Press(tmp_path_factory.mktemp("press"))
+    base = tmp_path_factory.getbasetemp()  # of this process; its parent is all processes' of this run
+    made = report_cases.Press((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "press")
     yield made
     made.close()
