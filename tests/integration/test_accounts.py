@@ -180,6 +180,16 @@ def test_an_outdated_hash_is_made_anew_without_ending_sessions(
 # Guessing
 
 
+@pytest.fixture
+def quick(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that are made in no time, since these tests make hundreds; how good they are is another test's."""
+    hasher = passwords.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", hasher)
+    monkeypatch.setattr(passwords, "_nobodys", lambda: hasher.hash("of nobody"))
+    for person in people.EVERYBODY:
+        accounts.store.set_password_hash(person.id, hasher.hash(GOOD))
+
+
 def test_a_wrong_name_and_a_wrong_password_are_refused_alike(accounts: Accounts) -> None:
     with pytest.raises(SignInRefused) as nobody:
         accounts.sign_in("nobody", GOOD, HERE, AT)
@@ -188,6 +198,7 @@ def test_a_wrong_name_and_a_wrong_password_are_refused_alike(accounts: Accounts)
     assert str(nobody.value) == str(wrong.value)
 
 
+@pytest.mark.usefixtures("quick")
 def test_after_five_failures_each_guess_costs_twice_the_wait(accounts: Accounts) -> None:
     at, waits = AT, []
     for _ in range(10):
@@ -201,6 +212,7 @@ def test_after_five_failures_each_guess_costs_twice_the_wait(accounts: Accounts)
     assert refused(accounts, "root", at=at) == 0, "who was right begins anew"
 
 
+@pytest.mark.usefixtures("quick")
 def test_one_who_guesses_does_not_lock_out_another_place(accounts: Accounts) -> None:
     for _ in range(OF_BOTH.failures):
         refused(accounts, "root", place="198.51.100.9")
@@ -208,6 +220,7 @@ def test_one_who_guesses_does_not_lock_out_another_place(accounts: Accounts) -> 
     accounts.sign_in("root", GOOD, HERE, AT)
 
 
+@pytest.mark.usefixtures("quick")
 def test_guessing_one_name_from_everywhere_is_slowed(accounts: Accounts) -> None:
     for number in range(OF_NAME.failures):
         refused(accounts, "root", place=f"198.51.100.{number}")
@@ -215,6 +228,7 @@ def test_guessing_one_name_from_everywhere_is_slowed(accounts: Accounts) -> None
     assert OF_NAME.wait(1000) == timedelta(minutes=1), "or the person herself would be locked out"
 
 
+@pytest.mark.usefixtures("quick")
 def test_guessing_many_names_from_one_place_is_slowed(accounts: Accounts) -> None:
     for number in range(OF_PLACE.failures):
         refused(accounts, f"name{number}")
@@ -222,6 +236,7 @@ def test_guessing_many_names_from_one_place_is_slowed(accounts: Accounts) -> Non
     accounts.sign_in("root", GOOD, "203.0.113.1", AT)
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_place_where_many_sign_in_rightly_is_not_slowed(accounts: Accounts) -> None:
     for _ in range(OF_PLACE.failures + 5):
         accounts.sign_in("root", GOOD, HERE, AT)
