@@ -5,9 +5,12 @@ The usage goes the whole way: events imported into Gazette's own tables, extract
 
 from __future__ import annotations
 
+import fcntl
 import json
+import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -165,29 +168,43 @@ def daily_rows(rows: Sequence[Row]) -> list[Row]:
     return list(sums.values())
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """For one process at a time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 class Press:
-    """Makes each report when it is first asked for, with one kernel pool and one browser."""
+    """Makes each report when it is first asked for, with one kernel pool and one browser.
+
+    `folder` may be shared by several processes: what one has made the others take.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._executor = PapermillExecutor()
         self._renderer = ReportRenderer()
-        self._settings: dict[str, Settings] = {}
         self._made: dict[tuple[str, str], Report] = {}
 
     def report(self, template: str, case: str) -> Report:
         if (template, case) not in self._made:
-            self._made[template, case] = self._make(template, case)
+            kept = self._folder / case / f"{template}.pickle"
+            with locked(kept.with_suffix(".lock")):
+                if not kept.exists():
+                    kept.write_bytes(pickle.dumps(self._make(template, case)))
+            self._made[template, case] = Report(template, case, pickle.loads(kept.read_bytes()))
         return self._made[template, case]
 
-    def _make(self, template: str, case: str) -> Report:
-        if case not in self._settings:
-            self._settings[case] = usage_of(CASES[case], self._folder / case)
-        settings = self._settings[case]
+    def _make(self, template: str, case: str) -> Rendered:
+        folder = self._folder / case
+        with locked(folder / "usage.lock"):
+            settings = usage_of(CASES[case], folder)
         request = RenderRequest({}, CASES[case].period, FORMATS)
-        out = self._folder / case / template
-        work = Work(templates.get(NOTEBOOKS, template), request, out, AT)
-        return Report(template, case, render_with(settings, self._executor, self._renderer, work))
+        work = Work(templates.get(NOTEBOOKS, template), request, folder / template, AT)
+        return render_with(settings, self._executor, self._renderer, work)
 
     def close(self) -> None:
         self._executor.close()
@@ -197,6 +214,9 @@ class Press:
 def usage_of(case: Case, folder: Path) -> Settings:
     """A data folder whose source `usage` holds the case."""
     settings = load_settings(data_dir=folder / "state", notebooks_dir=NOTEBOOKS)
+    ready = folder / "ready"
+    if ready.exists():
+        return settings
     settings.data_dir.mkdir(parents=True)
     store = Store(settings.store_url)
     store.migrate()
@@ -207,6 +227,7 @@ def usage_of(case: Case, folder: Path) -> Settings:
     assert report.rejected == 0, report.first_rejected
     _lengthen_names(settings.store_url)
     _cover(settings.store_url, [day for day in days(FIRST, WEEK.end) if day not in case.missing])
+    ready.touch()
     return settings
 
 
