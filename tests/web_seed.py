@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
+import shutil
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -111,6 +114,29 @@ def seed(data_dir: Path, scratch: Path) -> Seeded:
     service.store.beat("host-1:4242", {"host": "host-1", "pid": 4242, "seats": 2})
     service.store.close()
     return Seeded(settings, daily, hostile, paused, by_hand, late, succeeded, earlier, failed, artifacts)
+
+
+class Seedbed:
+    """Sites for many tests: sown once and copied, and sown anew before its moment is long ago."""
+
+    FRESH = 20.0  # seconds; a runner counts as alive for longer
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._sown: tuple[Path, Seeded] | None = None
+        self._at = -math.inf
+
+    def planted(self, data_dir: Path) -> Seeded:
+        """A site in `data_dir`, in place of what is there."""
+        if self._sown is None or time.monotonic() - self._at > self.FRESH:
+            self._at = time.monotonic()
+            scratch = self._folder / new_id()
+            scratch.mkdir()
+            self._sown = scratch / "state", seed(scratch / "state", scratch)
+        state, seeded = self._sown
+        shutil.rmtree(data_dir, ignore_errors=True)
+        shutil.copytree(state, data_dir)
+        return replace(seeded, settings=settings_in(data_dir))
 
 
 def _reports(service: Service, now: datetime) -> list[Report]:

@@ -54,10 +54,13 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     wiring.forget()
 
 
+@pytest.fixture(scope="session")
+def seedbed(tmp_path_factory: pytest.TempPathFactory) -> web_seed.Seedbed:
+    return web_seed.Seedbed(tmp_path_factory.mktemp("seedbed"))
+
+
 @pytest.fixture
-def site(data_dir: Path, tmp_path: Path) -> Site:
+def site(data_dir: Path, seedbed: web_seed.Seedbed) -> Site:
     from pages import Site  # noqa: PLC0415
 
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    return Site(web_seed.seed(data_dir, scratch))
+    return Site(seedbed.planted(data_dir))

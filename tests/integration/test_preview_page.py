@@ -65,7 +65,7 @@ class Previews:
 
 @pytest.fixture
 def previews(site: Site, tmp_path: Path) -> Previews:
-    return Previews(site, tmp_path / "scratch")
+    return Previews(site, tmp_path)
 
 
 def stages(app: AppTest) -> list[str]:

@@ -33,9 +33,8 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    (tmp_path / "scratch").mkdir()
-    seeded = web_seed.seed(tmp_path / "state", tmp_path / "scratch")
+def site(seedbed: web_seed.Seedbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    seeded = seedbed.planted(tmp_path / "state")
     with rest.opened(seeded.settings.store_url, tmp_path, monkeypatch) as api:
         yield Site(api.by(ADMIN), seeded)
 
