@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from command import ROOT, Gazette
 from typer.testing import CliRunner
 
 from reports.settings import Settings
 from runner.cli import app
-from tests.command import ROOT, Gazette
 
 
 @pytest.fixture
@@ -97,9 +97,12 @@ def test_settings_are_shown_without_secrets(tmp_path: Path) -> None:
 
 
 def test_passwords_of_sources_are_not_shown(gazette: Gazette) -> None:
-    refused = gazette.run("source", "add", "usage", "postgresql://reader:hush-hush@127.0.0.1:1/litellm", expect=1)
+    nowhere = "postgresql://reader:hush-hush@127.0.0.1:1/litellm"
+    refused = gazette.run("source", "add", "usage", nowhere, expect=1)
     assert "hush-hush" not in refused.stderr
-    assert "'usage' is kept" in refused.stderr
+    assert gazette.json("source", "list")["sources"] == []  # what kind it is could not be looked up
+    refused = gazette.run("source", "add", "usage", nowhere, "--kind", "litellm", expect=1)
+    assert "hush-hush" not in refused.stderr and "'usage' is kept" in refused.stderr
     listed = gazette.run("source", "list").stdout
     assert "usage" in listed and "hush-hush" not in listed
 
