@@ -10,14 +10,13 @@ from email import policy
 from email.parser import BytesParser
 from pathlib import Path
 
+import clock
 import pikepdf
-
-from tests import clock
-from tests.command import ROOT, Gazette
+from command import ROOT, Gazette
 
 
 def test_demo_delivers_a_report_and_repeats_nothing(tmp_path: Path) -> None:
-    gazette = Gazette(tmp_path)
+    gazette = Gazette(tmp_path, cold=True)
     clock.clear_of(hour=7, seconds=100)  # a new due time is rightly not repeated but run
     first = gazette.json("demo", "--once")
     assert first["runs"]

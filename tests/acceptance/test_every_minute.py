@@ -9,10 +9,9 @@ from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
+from command import Gazette
+from deliveries import mail_server, receiver
 from standardwebhooks import Webhook
-
-from tests.command import Gazette
-from tests.deliveries import mail_server, receiver
 
 PATIENCE = 150.0  # seconds: up to a minute until it is due, then a cold kernel on a busy machine
 ROWS = (

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-
-from tests.command import Gazette
-from tests.deliveries import mail_server
+from command import Gazette
+from deliveries import mail_server
 
 
 def write_failing_notebook(folder: Path) -> None:

@@ -8,8 +8,7 @@ import math
 from pathlib import Path
 
 import pytest
-
-from tests.command import Gazette
+from command import Gazette
 
 
 @pytest.fixture

@@ -7,9 +7,8 @@ from typing import Any
 
 import openpyxl
 import pytest
-
-from tests.command import Gazette, path_of
-from tests.litellm_dump import connect
+from command import Gazette, path_of
+from litellm_dump import connect
 
 DAY = "2026-11-22"
 TOTALS = f"""

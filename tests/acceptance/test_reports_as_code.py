@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.command import ROOT, Gazette
+from command import ROOT, Gazette
 
 PAGE = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

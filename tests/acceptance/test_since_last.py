@@ -10,8 +10,7 @@ from typing import Any
 import clock
 import lxml.html
 import pytest
-
-from tests.command import Gazette
+from command import Gazette
 
 COLUMNS = ("request_id", "started_at", "user_id", "model", "provider", "team_id")
 AMOUNTS = ("prompt_tokens", "completion_tokens", "spend_usd")

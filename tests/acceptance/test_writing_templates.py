@@ -8,8 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import nbformat
-
-from tests.command import ROOT, Gazette
+from command import ROOT, Gazette
 
 PAGE = (ROOT / "docs" / "writing-templates.md").read_text(encoding="utf-8")
 ORDERS = [

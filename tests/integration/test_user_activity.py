@@ -17,16 +17,16 @@ import clock
 import nbformat
 import openpyxl
 import pytest
+from command import Gazette
 from executed import NOTEBOOKS, Executed, execute, execute_run
 from kit_snapshots import Plan, exact, usage_rows
+from litellm_dump import connect
 
 from reports import templates
 from reports.model import Period, PeriodPolicy
 from reports.sources import Source
 from reports.sources.demo import load_demo
 from reports.store import Store
-from tests.command import Gazette
-from tests.litellm_dump import connect
 
 NOTEBOOK = NOTEBOOKS / "user_activity.ipynb"
 DAY = Period(date(2026, 11, 22), date(2026, 11, 22), "Europe/Berlin")
