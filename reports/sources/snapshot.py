@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -227,7 +228,7 @@ class SnapshotCache:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._locks: dict[str, threading.Lock] = {}
+        self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # of what is being asked for
         self._guard = threading.Lock()
 
     def get(self, request: Request, extract: Callable[[Request, Path], Snapshot], max_age: timedelta) -> Snapshot:

@@ -186,6 +186,7 @@ def test_many_at_once_share_one_extraction(source: Source, tmp_path: Path) -> No
     assert len(found) == 8
     assert len(set(found)) == 1
     assert len(list((tmp_path / "cache").glob("*/*"))) == 1
+    assert not cache._cache._locks, "what was ever asked for is not remembered"
 
 
 def test_a_failure_is_not_kept(source: Source, tmp_path: Path) -> None:
