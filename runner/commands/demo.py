@@ -52,7 +52,7 @@ def demo(
     now = utc_now()
     with opened_service(settings) as service:
         prepare_usage(service, now)
-        asked = [define(service, template, now) for template in service.templates()]
+        asked = [item for template in service.templates() if (item := define(service, template, now)) is not None]
     console.note(f"Making {len(asked)} report{'s' * (len(asked) != 1)} ...")
     serving.run_once(settings, now)
     with opened_service(settings) as service:
@@ -79,8 +79,11 @@ def prepare_usage(service: Service, now: datetime) -> None:
     service.add_source(load_demo(service.settings.store_url, SOURCE, yesterday).source)
 
 
-def define(service: Service, template: Template, now: datetime) -> DemoRun:
-    """The demo report of a template with one subscription, and its run for the latest due time queued."""
+def define(service: Service, template: Template, now: datetime) -> DemoRun | None:
+    """The demo report of a template with one subscription, and its run for the latest due time queued.
+
+    None where somebody has taken its schedule away since.
+    """
     name = f"{template.title} (demo)"
     try:
         report = service.report(name)
@@ -96,9 +99,9 @@ def define(service: Service, template: Template, now: datetime) -> DemoRun:
         report = service.create_report(asked, now)
         subscription = NewSubscription(report.id, ChannelKind.OUTBOX, SUBSCRIBER, formats=report.formats)
         service.subscribe(subscription, now)
-    due_at = cron.previous_due(report.cron, report.zone, now)
+    due_at = cron.previous_due(report.cron, report.zone, now) if report.cron else None
     if due_at is None:
-        raise NotFound("due time of", report.cron)
+        return None
     runs = planned_runs(report, due_at, service.subscriptions(report.id), service.store.last_period_end)
     service.store.enqueue(report, runs, report.next_due_at)
     return DemoRun(report, due_at)
