@@ -6,6 +6,7 @@ loopback with a password of its own. It never touches a PostgreSQL that is alrea
 
 from __future__ import annotations
 
+import math
 import os
 import pwd
 import re
@@ -108,25 +109,29 @@ class PostgresServer:
 
         Making one takes ten times as long as to empty one that a test has done with.
         """
-        if not self.returned:
-            return self.new_database(template)
-        name = new_name()
-        self.administer("ALTER DATABASE {} RENAME TO {}", self.returned.pop(), name)
-        return self.url(name)
+        return self.url(self.returned.pop()) if self.returned else self.new_database(template)
 
     def take_back(self, url: str, tables: Sequence[str]) -> None:
-        """Empty the tables, which no others refer to but those before them. Who is still connected is so no more."""
-        name = url.rsplit("/", 1)[1]
+        """Empty the tables, which no others refer to but those before them.
+
+        Who is still connected is so no more, and does not find it again: it has another name at once.
+        """
+        name, other = url.rsplit("/", 1)[1], new_name()
         with self._connect() as connection:
             connection.execute(DISCONNECT, {"name": name})
             (size,) = connection.execute("SELECT pg_database_size(%s)", [name]).fetchone() or (0,)
+        try:
+            self.administer("ALTER DATABASE {} RENAME TO {}", name, other)
+        except psycopg.errors.ObjectInUse:  # somebody was quick to connect once more
+            size = math.inf
         if size > MOST_KEPT:  # emptied, it would still be slow to read
-            self.drop_database(url)
+            self.drop_database(self.url(name))
+            self.drop_database(self.url(other))
             return
-        with self._connect(name) as connection:
+        with self._connect(other) as connection:
             for table in tables:
                 connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
-        self.returned.append(name)
+        self.returned.append(other)
 
     def administer(self, statement: str, *names: str) -> None:
         with self._connect() as connection:
