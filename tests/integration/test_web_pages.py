@@ -356,14 +356,14 @@ def as_person(monkeypatch: pytest.MonkeyPatch) -> Callable[[Person], None]:
 def test_a_viewer_finds_reports_but_neither_runs_nor_buttons(site: Site, as_person: Callable[[Person], None]) -> None:
     as_person(people.VIEWER)
     catalogue = table(site.open("reports"), "30 reports")
-    assert {row[1] for row in catalogue} == {"None yet"}
+    assert {row[1] for row in catalogue} == {"–for its subscribers"}
     app = site.open("report", id=site.seeded.daily.id)
     assert [button.label for button in app.button] == ["Subscribe vera@example.org"]
     assert "You are not subscribed to it" in words(app)
     assert "for its owner and its subscribers" in words(app)
     assert "board@example.org" not in words(app)
     assert site.open("run", id=site.seeded.succeeded.id).title[0].value == "Not found"
-    assert "will be listed here" in words(site.open("archive"))
+    assert "Runs of the reports that you are subscribed to will be listed here" in words(site.open("archive"))
     status = words(site.open("status"))
     assert str(site.seeded.settings.data_dir.resolve()) not in status
     assert "The last run of every report went well" in status, "of those whose runs this person may see"

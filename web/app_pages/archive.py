@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from reports.model import RunKind, RunState
+from reports.model import Role, RunKind, RunState
 from reports.store import RunQuery
 from web.components import choice, live, notices, paging, run_table
 from web.components.reader import reader
@@ -20,17 +20,25 @@ STARTED = {
     RunKind.MANUAL.value: "By hand",
     RunKind.PREVIEW.value: "As a preview",
 }
+NOTHING_YET = {  # whose runs a person sees, and how the first of them comes
+    Role.ADMIN: ("Runs", "The first comes when a report is due, or when you press Run now on a report's page."),
+    Role.EDITOR: (
+        "Runs of your reports, and of those that you are subscribed to,",
+        "The first comes when one of them is due, or when you press Run now on its page.",
+    ),
+    Role.VIEWER: (
+        "Runs of the reports that you are subscribed to",
+        "Subscribe to a report, and the runs it has had are here at once.",
+    ),
+}
 CHOICES = 500  # reports offered for choosing; the others are found by a link from their own page
 
 
 def page() -> None:
     st.title("Archive")
     if not desk().count_runs(RunQuery(counted=1)):
-        days = desk().settings.retention_days
-        notices.empty(
-            f"Runs will be listed here and kept for {days} days, with every file they made.",
-            "The first comes when a report is due, or when you press Run now on a report's page.",
-        )
+        days, (whose, first_step) = desk().settings.retention_days, NOTHING_YET[desk().person.role]
+        notices.empty(f"{whose} will be listed here and kept for {days} days, with every file they made.", first_step)
         st.page_link("app_pages/reports.py", label="All reports")
         return
     query = asked_for()

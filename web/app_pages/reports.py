@@ -58,7 +58,7 @@ def show(reports: list[Report], now: Reader, found: int) -> None:
     rows = [
         (
             tables.with_note(tables.link("report", report.name, id=report.id), about.get(report.template, "")),
-            last_run(latest.get(report.id), now),
+            last_run(latest.get(report.id), now, sees=report.id in own or desk().may_change(report)),
             next_due(report, now),
             schedule(report),
             subscribing.cell(desk(), report, own.get(report.id), here),
@@ -75,9 +75,9 @@ def schedule(report: Report) -> Markup:
     return tables.with_note(cron.in_words(report.cron), report.zone)
 
 
-def last_run(run: Run | None, now: Reader) -> Markup:
+def last_run(run: Run | None, now: Reader, *, sees: bool) -> Markup:
     if run is None:
-        return tables.with_note("None yet", "")
+        return tables.with_note("None yet", "") if sees else tables.with_note(tables.NOTHING, "for its subscribers")
     which = tables.link("run", now.at(run.due_at), f"run of {run.report_name}", id=run.id)
     return tables.with_note(status_text.run_state(run.state), which)
 
