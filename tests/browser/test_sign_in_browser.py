@@ -12,9 +12,10 @@ import pytest
 import web_seed
 import web_server
 from axe_playwright_python.sync_playwright import Axe
-from browsing import PATIENCE, RULES
+from browsing import MOVING, PATIENCE, RULES
 from people import PASSWORD
 from playwright.sync_api import Browser, Page, expect
+from waiting import wait_until
 from web_seed import Seeded
 
 from reports.model import Person
@@ -55,6 +56,7 @@ class Visit:
     def is_accessible(self) -> None:
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 800})
+            wait_until(lambda: not self.page.evaluate(MOVING))
             found = Axe().run(self.page, options=RULES).response["violations"]
             assert [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]] == []
             assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"scrolls at {width} px"
