@@ -40,6 +40,21 @@ def test_the_catalogue_lists_reports_with_their_last_run_and_next_due_time(site:
     assert "Europe/Berlin (CE" in words(app)
 
 
+def test_who_reads_is_not_looked_up_for_every_row(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[Person] = []
+    person = wiring.person
+
+    def counted() -> Person:
+        looked_up.append(person())
+        return looked_up[-1]
+
+    app = site.open("reports")
+    monkeypatch.setattr(wiring, "person", counted)
+    app.run()
+    assert len(table(app, "30 reports")) == 25
+    assert 0 < len(looked_up) < 25
+
+
 def test_a_report_is_found_by_a_part_of_its_name(site: Site) -> None:
     app = site.open("reports")
     app.text_input(key="q").set_value("weekly").run()

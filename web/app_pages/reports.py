@@ -44,9 +44,10 @@ def page() -> None:
 
 
 def show(reports: list[Report], now: Reader, found: int) -> None:
-    latest = desk().latest_runs([report.id for report in reports])
-    own = desk().own_subscriptions([report.id for report in reports])
-    about = {template.name: template.description for template in desk().templates()}
+    readers = desk()  # asked for once: it looks up who reads
+    latest = readers.latest_runs([report.id for report in reports])
+    own = readers.own_subscriptions([report.id for report in reports])
+    about = {template.name: template.description for template in readers.templates()}
     columns = (
         Column("Report", wide=True),
         Column("Last run", time=True),
@@ -58,10 +59,10 @@ def show(reports: list[Report], now: Reader, found: int) -> None:
     rows = [
         (
             tables.with_note(tables.link("report", report.name, id=report.id), about.get(report.template, "")),
-            last_run(latest.get(report.id), now, sees=report.id in own or desk().may_change(report)),
+            last_run(latest.get(report.id), now, sees=report.id in own or readers.may_change(report)),
             next_due(report, now),
             schedule(report),
-            subscribing.cell(desk(), report, own.get(report.id), here),
+            subscribing.cell(readers, report, own.get(report.id), here),
         )
         for report in reports
     ]
