@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
 
 import people
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from waiting import wait_until
 from web_seed import Seeded
@@ -97,26 +96,12 @@ def visits(
     browser: Browser, site: tuple[str, Seeded], size: str, person: Person = people.ADMIN, zone: str = "Asia/Tokyo"
 ) -> Iterator[Visit]:
     """One visit of a site, as a person, on a screen, in a time zone."""
-    context = signed_in(browser, site[0], size, person, zone)
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, timezone_id=zone)
+    for cookie in people.signed_in(site[0], person).cookies:
+        context.add_cookies([{"name": cookie.name, "value": str(cookie.value), "url": site[0]}])
     yield Visit(context.new_page(), site[1], site[0])
-    for page in context.pages:
-        page.close()
-
-
-Key = tuple[str, str, str, str]
-_signed_in: WeakKeyDictionary[Browser, dict[Key, BrowserContext]] = WeakKeyDictionary()
-
-
-def signed_in(browser: Browser, url: str, size: str, person: Person, zone: str) -> BrowserContext:
-    """Kept as long as the browser, as a person's is: the next page then loads in a third of the time."""
-    kept = _signed_in.setdefault(browser, {})
-    key = (url, size, person.id, zone)
-    if key not in kept:
-        width, height = SIZES[size]
-        kept[key] = browser.new_context(viewport={"width": width, "height": height}, timezone_id=zone)
-        for cookie in people.signed_in(url, person).cookies:
-            kept[key].add_cookies([{"name": cookie.name, "value": str(cookie.value), "url": url}])
-    return kept[key]
+    context.close()
 
 
 # The words of what has the focus, where they name it: a region that scrolls holds words, too.
